@@ -1,0 +1,52 @@
+# `make demo` and `make test` each do all the set-up on a fresh clone; a second run starts at once.
+.PHONY: setup demo test lint sample conf bench clean
+SHELL := /bin/bash
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@found=""; \
+	for candidate in $(PYTHON) python3.12 python3.11 python3 python; do \
+	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; \
+	  then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "roadgraph needs Python 3.11 or 3.12 with venv; none is on the PATH (set PYTHON=/path/to/python)"; exit 2; \
+	fi; \
+	echo "setting up .venv with $$($$found --version); this takes some minutes, once"; \
+	$$found -m venv .venv
+	@$(PIP) setuptools wheel
+	@$(PIP) --no-build-isolation --editable '.[dev,pipelines]'
+	@if ! command -v c++ >/dev/null && ! command -v g++ >/dev/null; then \
+	  echo "no C++ compiler: going on without torch-scatter (PyTorch Geometric has its own scatter)"; \
+	elif ! $(PIP) --no-build-isolation torch-scatter >.venv/torch-scatter.log 2>&1; then \
+	  echo "torch-scatter could not be built (see .venv/torch-scatter.log): going on without it"; \
+	fi
+	@touch $@
+
+demo: setup
+	@.venv/bin/roadgraph demo
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+
+test: lint
+	@.venv/bin/pytest --numprocesses 2
+
+# The defaults in conf/ are written from their definitions in roadgraph/settings.py.
+conf: setup
+	@.venv/bin/python -m roadgraph.config
+
+# SUMO is needed for this alone; it takes about half an hour on 2 cores.
+sample: setup
+	@$(PIP) --no-build-isolation --editable '.[sample]'
+	@.venv/bin/python data/sample/make_sample.py
+
+bench: setup
+	@.venv/bin/python benchmarks/gcn_layer.py
+
+clean:
+	rm -rf .venv data/work

@@ -1,0 +1,75 @@
+"""The city's clock: local time, local days and the five clock features."""
+
+from __future__ import annotations
+
+from datetime import date
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from roadgraph.errors import SettingsError
+
+
+def city_zone(name: str) -> ZoneInfo:
+    """Return the IANA time zone ``name``.
+
+    Raises:
+        SettingsError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        raise SettingsError(
+            f"city.timezone: no time zone '{name}'; use an IANA name such as 'Asia/Bangkok'"
+        ) from error
+
+
+def clock_from(start: pd.Timestamp, slices: int, slice_minutes: int) -> pd.DatetimeIndex:
+    """Return ``slices`` starts of slices from ``start`` on, without a gap."""
+    return pd.date_range(start, periods=slices, freq=pd.Timedelta(minutes=slice_minutes))
+
+
+def local_hours(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
+    """Return the local hour with its fraction, ``[T]`` in [0, 24), daylight saving included."""
+    local = slice_starts.tz_convert(zone)
+    return np.asarray(local.hour + local.minute / 60 + local.second / 3600, dtype=np.float64)
+
+
+def local_weekdays(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
+    """Return the local day of the week, ``[T]``, 0 on Monday."""
+    return np.asarray(slice_starts.tz_convert(zone).day_of_week, dtype=np.int64)
+
+
+def clock_features(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
+    """Return ``hour_sin, hour_cos, dow_sin, dow_cos, is_weekend`` as ``[T, 5]`` float32.
+
+    The hour goes once round the circle a day, the weekday once a week, so that 23:45 lies beside
+    00:00 and Sunday beside Monday.
+    """
+    hour_angle = 2 * np.pi * local_hours(slice_starts, zone) / 24
+    weekdays = local_weekdays(slice_starts, zone)
+    day_angle = 2 * np.pi * weekdays / 7
+    columns = [
+        np.sin(hour_angle),
+        np.cos(hour_angle),
+        np.sin(day_angle),
+        np.cos(day_angle),
+        (weekdays >= 5).astype(np.float64),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def local_days(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
+    """Return the local calendar date of each slice, ``[T]`` of ``datetime.date``."""
+    return np.asarray(slice_starts.tz_convert(zone).date)
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first instant of the local ``day`` and of the day after, both in UTC.
+
+    They lie 23 or 25 hours apart on the days when daylight saving begins or ends.
+    """
+    start = pd.Timestamp(day).tz_localize(zone)
+    end = (pd.Timestamp(day) + pd.Timedelta(days=1)).tz_localize(zone)
+    return start.tz_convert("UTC"), end.tz_convert("UTC")

@@ -1,0 +1,118 @@
+"""The table ``slices`` as dense arrays ``[T, N]`` on a regular clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from roadgraph.errors import DataError
+from roadgraph.schema import MEASURED_FEATURES
+
+
+@dataclass(frozen=True)
+class SliceGrid:
+    """Measured features by slice and segment.
+
+    Attributes:
+        segment_ids: the ``N`` segments in the network's order.
+        slice_starts: ``[T]`` in UTC, every ``slice_minutes``, without a gap.
+        slice_minutes: length of a slice.
+        measured: ``[T, N, 5]`` float32 in the order of ``MEASURED_FEATURES``; NaN where nothing
+            was observed.
+        observed: ``[T, N]`` bool.
+    """
+
+    segment_ids: tuple[str, ...]
+    slice_starts: pd.DatetimeIndex
+    slice_minutes: int
+    measured: np.ndarray
+    observed: np.ndarray
+
+    @property
+    def speed_kph(self) -> np.ndarray:
+        """``[T, N]`` mean speed in km/h, NaN where nothing was observed."""
+        return self.measured[:, :, 0]
+
+    def until(self, stop: int) -> SliceGrid:
+        """Return the first ``stop`` slices."""
+        return replace(
+            self,
+            slice_starts=self.slice_starts[:stop],
+            measured=self.measured[:stop],
+            observed=self.observed[:stop],
+        )
+
+
+def grid_from_slices(slices: pa.Table, segment_ids: list[str], slice_minutes: int) -> SliceGrid:
+    """Spread the rows of ``slices`` over a regular grid from the first slice to the last.
+
+    Args:
+        slices: the columns of ``schema.SLICES``.
+        segment_ids: the network's segments in their order.
+        slice_minutes: length of a slice.
+
+    Raises:
+        DataError: no row, a segment that the network does not have, a time off the slices'
+            clock, or two rows for one cell.
+    """
+    times, row, column = _places(slices, segment_ids, slice_minutes)
+    shape = (len(times), len(segment_ids))
+    measured = np.full((*shape, len(MEASURED_FEATURES)), np.nan, dtype=np.float32)
+    for place, name in enumerate(MEASURED_FEATURES):
+        measured[row, column, place] = slices[name].to_numpy()
+    observed = np.zeros(shape, dtype=bool)
+    observed[row, column] = True
+    return SliceGrid(tuple(segment_ids), times, slice_minutes, measured, observed)
+
+
+def _places(
+    table: pa.Table, segment_ids: list[str], slice_minutes: int
+) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray]:
+    """Return the regular clock ``[T]`` and the row and column of every row of ``table``."""
+    if not len(table):
+        raise DataError("no slice: no vehicle was seen on any segment")
+    place = pd.Index(segment_ids)
+    found = table["segment_id"].to_pandas()
+    column = place.get_indexer(found)
+    if (column < 0).any():
+        stranger = found[int((column < 0).argmax())]
+        raise DataError(
+            f"slices name segment '{stranger}', which the network does not have; "
+            "import the network that they were made with: roadgraph network"
+        )
+    starts = pd.DatetimeIndex(table["slice_start"].to_pandas())
+    step = pd.Timedelta(minutes=slice_minutes)
+    times = pd.date_range(starts.min(), starts.max(), freq=step)
+    row, rest = divmod((starts - times[0]).to_numpy(), step.to_timedelta64())
+    if (rest != np.timedelta64(0)).any():
+        raise DataError(
+            f"slice_start {starts[int(np.argmax(rest != np.timedelta64(0)))]} is off the clock of "
+            f"{slice_minutes}-minute slices; are these slices of another length?"
+        )
+    cells = row * len(segment_ids) + column
+    if len(np.unique(cells)) < len(cells):
+        values, counts = np.unique(cells, return_counts=True)
+        twice = int(values[counts > 1][0])
+        raise DataError(
+            f"two slices of segment '{segment_ids[twice % len(segment_ids)]}' at "
+            f"{times[twice // len(segment_ids)]}; every cell may stand in one row only"
+        )
+    return times, row, column
+
+
+def speeds_on_grid(table: pa.Table, grid: SliceGrid) -> np.ndarray:
+    """Return ``mean_speed`` of ``table`` on the clock of ``grid``, ``[T, N]``, NaN where missing.
+
+    Rows of other segments and times are left out. Used for the truth of a simulation, which only
+    evaluation may see.
+    """
+    frame = table.to_pandas()
+    row = grid.slice_starts.get_indexer(pd.DatetimeIndex(frame["slice_start"]))
+    column = pd.Index(grid.segment_ids).get_indexer(frame["segment_id"])
+    known = (row >= 0) & (column >= 0)
+    speeds = np.full(grid.observed.shape, np.nan, dtype=np.float32)
+    speeds[row[known], column[known]] = frame["mean_speed"].to_numpy()[known]
+    return speeds

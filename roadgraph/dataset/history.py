@@ -1,0 +1,101 @@
+"""What is typical of a segment at a time of the week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roadgraph.calendar import local_hours, local_weekdays
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    import pandas as pd
+
+LEAST_OBSERVATIONS = 3  # a mean of fewer is left for one over a wider class of times
+
+
+@dataclass(frozen=True)
+class History:
+    """Typical values of ``N`` columns through the week.
+
+    Attributes:
+        week: ``[7 * slots, N]`` float32, from Monday 00:00 local time on.
+        slice_minutes: length of a slice.
+    """
+
+    week: np.ndarray
+    slice_minutes: int
+
+    def at(self, slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
+        """Return the typical values at ``slice_starts``, ``[T, N]``."""
+        weekday, slot = _weekday_and_slot(slice_starts, zone, self.slice_minutes)
+        return self.week[weekday * _slots(self.slice_minutes) + slot]
+
+
+def fit_history(
+    values: np.ndarray, slice_starts: pd.DatetimeIndex, zone: ZoneInfo, slice_minutes: int
+) -> tuple[History, np.ndarray]:
+    """Average ``values`` by time of the week, over wider classes of times where few are known.
+
+    The classes: the time of the week; the time of day on all weekdays, or on both days of the
+    weekend; the same by the hour; all times; all columns. The first with at least three known
+    values counts (the last two need one).
+
+    Args:
+        values: ``[T, N]`` of the **training span alone**, NaN where unknown.
+        slice_starts: ``[T]`` in UTC.
+        zone: the city's time zone.
+        slice_minutes: length of a slice.
+
+    Returns:
+        The history, and ``[T, N]`` what it would say of each of these cells had the cell itself
+        not been known: a model that is trained on the plain history would see its own label.
+    """
+    values = values.astype(np.float64)
+    known = ~np.isnan(values)
+    own = np.where(known, values, 0.0)
+    slots = _slots(slice_minutes)
+    week_day, week_slot = np.divmod(np.arange(7 * slots), slots)
+    weekday, slot = _weekday_and_slot(slice_starts, zone, slice_minutes)
+    overall = own.sum() / max(int(known.sum()), 1)
+    week = np.full((7 * slots, values.shape[1]), overall)
+    left_out = np.full(values.shape, overall)
+    for classes in reversed(_classes(slots)):
+        key, least = classes(weekday, slot)
+        week_key, _ = classes(week_day, week_slot)
+        total = np.zeros((int(max(key.max(), week_key.max())) + 1, values.shape[1]))
+        count = np.zeros_like(total)
+        np.add.at(total, key, own)
+        np.add.at(count, key, known)
+        for result, sums, counts in (
+            (week, total[week_key], count[week_key]),
+            (left_out, total[key] - own, count[key] - known),
+        ):
+            enough = counts >= least
+            result[enough] = sums[enough] / counts[enough]
+    return History(week.astype(np.float32), slice_minutes), left_out.astype(np.float32)
+
+
+def _slots(slice_minutes: int) -> int:
+    return 24 * 60 // slice_minutes
+
+
+def _classes(slots: int) -> list:
+    """Return the classes of times from narrow to wide: their key and how many values they need."""
+    an_hour = slots // 24
+    return [
+        lambda weekday, slot: (weekday * slots + slot, LEAST_OBSERVATIONS),
+        lambda weekday, slot: ((weekday >= 5) * slots + slot, LEAST_OBSERVATIONS),
+        lambda weekday, slot: ((weekday >= 5) * 24 + slot // an_hour, LEAST_OBSERVATIONS),
+        lambda weekday, slot: (0 * slot, 1),
+    ]
+
+
+def _weekday_and_slot(
+    slice_starts: pd.DatetimeIndex, zone: ZoneInfo, slice_minutes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    minute = np.round(local_hours(slice_starts, zone) * 60).astype(np.int64)
+    return local_weekdays(slice_starts, zone), minute // slice_minutes

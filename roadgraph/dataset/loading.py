@@ -1,0 +1,45 @@
+"""A city's stored network and slices into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roadgraph.dataset.dataset import Dataset, RoadGraph, build_dataset
+from roadgraph.dataset.grid import grid_from_slices
+from roadgraph.errors import DataError
+from roadgraph.slices.store import read_slices, stored_slice_minutes
+
+if TYPE_CHECKING:
+    from roadgraph.network.network import Network
+    from roadgraph.settings import Settings
+    from roadgraph.workspace import Workspace
+
+
+def road_graph_of(network: Network) -> RoadGraph:
+    """Return the static graph of ``network`` as arrays."""
+    links = network.link_indices()
+    return RoadGraph(
+        links["source"].to_numpy(),
+        links["target"].to_numpy(),
+        links["weight"].to_numpy(dtype=np.float32),
+        len(network.segment_ids),
+        network.fingerprint(),
+    )
+
+
+def load_dataset(settings: Settings, workspace: Workspace, network: Network) -> Dataset:
+    """Read the store of slices and prepare inputs, labels and splits.
+
+    Raises:
+        DataError: there are no slices, of another length or of another network, or too few.
+    """
+    minutes = stored_slice_minutes(workspace.slices)
+    if minutes != settings.slices.minutes:
+        raise DataError(
+            f"{workspace.slices} holds slices of {minutes} minutes, not "
+            f"{settings.slices.minutes}; run roadgraph slices again or set slices.minutes"
+        )
+    grid = grid_from_slices(read_slices(workspace.slices), network.segment_ids, minutes)
+    return build_dataset(grid, network.segments, road_graph_of(network), settings)

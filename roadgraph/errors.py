@@ -1,0 +1,31 @@
+"""The errors that a user can mend: one clear message each, exit code 2 on the command line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class RoadgraphError(Exception):
+    """Something the user can mend; the message names the file, row or key and what to do."""
+
+
+class SettingsError(RoadgraphError):
+    """A setting that does not exist or is out of its range."""
+
+
+class DataError(RoadgraphError):
+    """A file or table that cannot be used as it is."""
+
+
+class BundleError(RoadgraphError):
+    """A trained bundle that is missing, damaged or does not fit the data."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty text."""
+    found = get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean '{found[0]}'?" if found else ""

@@ -1,0 +1,1 @@
+"""Baselines and scores, the same for every forecast. No torch."""

@@ -1,0 +1,28 @@
+"""What any forecaster says about a set of origins, ready to be scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One forecaster's answers.
+
+    Attributes:
+        name: of the model or baseline.
+        origins: ``[O]`` places in time that were forecast from.
+        congestion: ``[O, H, N]`` class indices, or None when it does not say.
+        congestion_probability: ``[O, H, N, 4]``, or None when it gives classes alone.
+        rush_hour: ``[O, H]`` 0 or 1, or None.
+        speed_kph: ``[O, H, N]``, or None.
+    """
+
+    name: str
+    origins: np.ndarray
+    congestion: np.ndarray | None
+    congestion_probability: np.ndarray | None
+    rush_hour: np.ndarray | None
+    speed_kph: np.ndarray | None

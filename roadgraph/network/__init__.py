@@ -1,0 +1,1 @@
+"""Road maps into the tables ``segments`` and ``links``."""

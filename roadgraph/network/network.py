@@ -1,0 +1,145 @@
+"""The road network: one table of directed segments, one of the links between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import networkx as nx
+import pandas as pd
+import pyarrow as pa
+
+from roadgraph.errors import DataError
+from roadgraph.schema import LINKS, SEGMENTS
+from roadgraph.storage import fingerprint, whole_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WGS84 = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A city's roads, in the order that every other table and tensor follows.
+
+    Attributes:
+        segments: the columns of ``schema.SEGMENTS``, sorted by ``segment_id``; the geometry may be
+            empty (detectors).
+        links: the columns of ``schema.LINKS``, sorted by key.
+    """
+
+    segments: gpd.GeoDataFrame
+    links: pd.DataFrame
+
+    @property
+    def segment_ids(self) -> list[str]:
+        """The ids of the ``N`` segments in their order."""
+        return list(self.segments["segment_id"])
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether every segment has a line on the map."""
+        return bool(self.segments.geometry.notna().all())
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over segment ids and links: what a trained model depends on."""
+        pairs = zip(self.links["from_segment"], self.links["to_segment"], strict=True)
+        weights = self.links["weight"].round(9).astype(str)
+        return fingerprint(
+            [
+                *self.segment_ids,
+                "links",
+                *(f"{a}>{b}:{w}" for (a, b), w in zip(pairs, weights, strict=True)),
+            ]
+        )
+
+    def link_indices(self) -> pd.DataFrame:
+        """Return ``links`` as places in the segments' order: columns ``source``, ``target``."""
+        place = {segment: index for index, segment in enumerate(self.segment_ids)}
+        return pd.DataFrame(
+            {
+                "source": self.links["from_segment"].map(place).astype("int64"),
+                "target": self.links["to_segment"].map(place).astype("int64"),
+                "weight": self.links["weight"].astype("float64"),
+            }
+        )
+
+    def summary(self) -> dict[str, float]:
+        """Return the counts that tell whether an import went well."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self.segment_ids)
+        graph.add_edges_from(zip(self.links["from_segment"], self.links["to_segment"], strict=True))
+        parts = [len(part) for part in nx.strongly_connected_components(graph)]
+        return {
+            "segments": len(self.segments),
+            "kilometres": round(float(self.segments["length_m"].sum()) / 1000, 1),
+            "links": len(self.links),
+            "strongly connected parts": len(parts),
+            "segments in the largest part": max(parts),
+        }
+
+
+def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str) -> Network:
+    """Return the network of two raw tables after gathering every fault in them.
+
+    Args:
+        segments: columns of ``schema.SEGMENTS``; ``segment_id`` is turned into text.
+        links: columns of ``schema.LINKS``.
+        source: the file they came from, for the message.
+
+    Raises:
+        DataError: no segment at all, missing or repeated ids, lengths or limits that cannot be,
+            links to segments that do not exist.
+    """
+    if segments.empty:
+        raise DataError(f"{source}: no road segment in it; is this the right file?")
+    faults = []
+    ids = segments["segment_id"]
+    if ids.isna().any():
+        faults.append(f"row {int(ids.isna().to_numpy().argmax())} has no segment_id")
+    repeated = ids[ids.duplicated()]
+    if len(repeated):
+        faults.append(
+            f"two segments have the id '{repeated.iloc[0]}' ({len(repeated)} repeats in all); "
+            "make the ids unique or map another column with network.columns.segment_id=..."
+        )
+    for column in ("length_m", "speed_limit_kph", "lanes"):
+        bad = segments[segments[column].notna() & ~(segments[column] > 0)]
+        if len(bad):
+            faults.append(
+                f"segment '{bad['segment_id'].iloc[0]}' has {column} {bad[column].iloc[0]} "
+                f"({len(bad)} such rows); it must be above 0"
+            )
+    unknown = set(links["from_segment"]).union(links["to_segment"]) - set(ids)
+    if unknown:
+        faults.append(f"a link names segment '{min(unknown)}', which does not exist")
+    if faults:
+        raise DataError(f"{source}: " + "; ".join(faults))
+    order = segments.sort_values("segment_id", ignore_index=True)
+    tied = links.sort_values(list(LINKS.key), ignore_index=True)
+    return Network(order[SEGMENTS.columns], tied[LINKS.columns])
+
+
+def write_network(network: Network, folder: Path) -> None:
+    """Write ``segments.parquet`` (GeoParquet) and ``links.parquet`` into ``folder``."""
+    with whole_folder(folder) as temporary:
+        network.segments.to_parquet(temporary / "segments.parquet", index=False)
+        links = LINKS.conform(pa.Table.from_pandas(network.links, preserve_index=False))
+        pa.parquet.write_table(links, temporary / "links.parquet")
+
+
+def read_network(folder: Path) -> Network:
+    """Read what :func:`write_network` wrote.
+
+    Raises:
+        DataError: the network was not imported yet.
+    """
+    paths = [folder / "segments.parquet", folder / "links.parquet"]
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"{path} is missing; import the roads first: roadgraph network")
+    segments = gpd.read_parquet(paths[0])
+    links = pd.read_parquet(paths[1])
+    return checked_network(segments, links, str(folder))

@@ -1,0 +1,1 @@
+"""Forecasts of a trained bundle for the newest slices."""

@@ -1,0 +1,127 @@
+"""A bundle and the newest slices into the table ``predictions``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roadgraph.calendar import city_zone
+from roadgraph.dataset.grid import SliceGrid, grid_from_slices
+from roadgraph.dataset.loading import road_graph_of
+from roadgraph.errors import BundleError, DataError
+from roadgraph.models.graph import road_graph
+from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
+from roadgraph.training.inference import answers
+
+if TYPE_CHECKING:
+    from roadgraph.network.network import Network
+    from roadgraph.training.bundle import Bundle
+
+
+def predict_newest(
+    bundle: Bundle, network: Network, slices: pa.Table, slice_minutes: int
+) -> pa.Table:
+    """Forecast every segment at every horizon from the newest slice.
+
+    ``issued_at`` is the end of the newest slice; the forecast of horizon ``h`` minutes is for the
+    slice that ends ``h`` minutes later, so ``slice_start = issued_at + h - slice_minutes``. A task
+    that the model does not have leaves its columns empty.
+
+    Args:
+        bundle: the trained model.
+        network: the network of the slices.
+        slices: the columns of ``schema.SLICES``.
+        slice_minutes: length of the slices.
+
+    Returns:
+        The columns of ``schema.PREDICTIONS``, one row a segment and horizon, sorted by key.
+
+    Raises:
+        BundleError: network or slices are not those of the bundle; the message says how they
+            differ.
+        DataError: the slices do not reach back over the model's window.
+    """
+    _refuse_other_network(bundle, network)
+    if slice_minutes != bundle.slice_minutes:
+        raise BundleError(
+            f"{bundle.title} was trained on slices of {bundle.slice_minutes} minutes, these have "
+            f"{slice_minutes}; make slices of the same length or train again"
+        )
+    grid = _newest(slices, network.segment_ids, bundle)
+    inputs = bundle.preparation.inputs(grid, city_zone(bundle.timezone))
+    graph = road_graph(road_graph_of(network), bundle.settings["model"]["graph"])
+    origin = np.array([len(grid.slice_starts) - 1])
+    given = answers(bundle.model, graph, inputs, origin, bundle.window, bundle.preparation)
+    return PREDICTIONS.conform(_table(bundle, grid, given))
+
+
+def _refuse_other_network(bundle: Bundle, network: Network) -> None:
+    if network.fingerprint() == bundle.network_fingerprint:
+        return
+    mine, theirs = set(bundle.segment_ids), set(network.segment_ids)
+    gone, new = sorted(mine - theirs), sorted(theirs - mine)
+    differ = [
+        f"{len(ids)} segments {what} (such as '{ids[0]}')"
+        for ids, what in ((gone, "are missing"), (new, "are new"))
+        if ids
+    ]
+    raise BundleError(
+        f"{bundle.title} was trained on another network: "
+        f"{' and '.join(differ) or 'the same segments, but other links'}; train it on this one: "
+        "roadgraph train"
+    )
+
+
+def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGrid:
+    """Return the grid of the newest slices: the window, and as many before it for gaps."""
+    reach = pd.Timedelta(minutes=bundle.slice_minutes) * (2 * bundle.window - 1)
+    newest = pd.Timestamp(pc.max(slices["slice_start"]).as_py())
+    rows = slices.filter(pc.greater_equal(slices["slice_start"], pa.scalar(newest - reach)))
+    grid = grid_from_slices(rows, segment_ids, bundle.slice_minutes)
+    if len(grid.slice_starts) < bundle.window:
+        raise DataError(
+            f"{bundle.title} sees {bundle.window} slices, but the slices before {newest} reach "
+            f"back over {len(grid.slice_starts)} only; add the fixes before that time"
+        )
+    return grid
+
+
+def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.Table:
+    horizons, segments = len(bundle.horizons), len(grid.segment_ids)
+    cells = horizons * segments
+    step = pd.Timedelta(minutes=bundle.slice_minutes)
+    issued_at = grid.slice_starts[-1] + step
+    steps = np.repeat(np.asarray(bundle.horizons), segments)
+    columns: dict[str, object] = {
+        "issued_at": pd.DatetimeIndex([issued_at] * cells),
+        "slice_start": issued_at + (steps - 1) * step,
+        "segment_id": np.tile(np.asarray(grid.segment_ids, dtype=object), horizons),
+        "horizon_min": steps * bundle.slice_minutes,
+        "observed": np.tile(grid.observed[-1], horizons),
+        "model": [bundle.title] * cells,
+    }
+    if "congestion" in given:
+        probability = given["congestion"][0].reshape(cells, len(CONGESTION_CLASSES))
+        columns["congestion"] = np.asarray(CONGESTION_CLASSES)[probability.argmax(axis=1)]
+        for place, name in enumerate(CONGESTION_CLASSES):
+            columns[f"p_{name}"] = probability[:, place]
+    if "rush_hour" in given:
+        rush = given["rush_hour"][0, ..., 1].reshape(cells)
+        columns["rush_hour"] = rush > 0.5
+        columns["p_rush_hour"] = rush
+    if "speed" in given:
+        speed = given["speed"][0]
+        low, high = bundle.speed_errors.T[:, :, None]
+        columns["speed"] = speed.reshape(cells)
+        columns["speed_p10"] = np.maximum(speed + low, 0).reshape(cells)
+        columns["speed_p90"] = np.maximum(speed + high, 0).reshape(cells)
+    nothing = {
+        name: pa.nulls(cells, PREDICTIONS.schema.field(name).type)
+        for name in PREDICTIONS.columns
+        if name not in columns
+    }
+    return pa.table({**columns, **nothing})

@@ -1,0 +1,1 @@
+"""GPS fixes into traversals: reading, cleaning and map matching."""

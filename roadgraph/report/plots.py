@@ -1,0 +1,172 @@
+"""Plots of trainings, scores, networks and forecasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from roadgraph.report.style import CLASS_COLOURS, CLASS_TITLES, RULES, new_figure, save
+from roadgraph.schema import CONGESTION_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from roadgraph.network.network import Network
+
+
+def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: Path) -> None:
+    """Draw training and validation loss by epoch."""
+    with mpl.rc_context(RULES):
+        figure = new_figure(6.4, 3.6)
+        axes = figure.subplots()
+        epochs = [epoch["epoch"] + 1 for epoch in history]
+        for key, name, colour in (
+            ("train_loss", "training", "#6c757d"),
+            ("val_loss", "validation", "#2c7fb8"),
+        ):
+            axes.plot(epochs, [epoch[key] for epoch in history], label=name, color=colour)
+        losses = [epoch["val_loss"] for epoch in history]
+        best = int(np.argmin(losses))
+        axes.plot(epochs[best], losses[best], "o", color="#2c7fb8", label="kept")
+        axes.set(title=f"{title}: learning curves", xlabel="epoch", ylabel="loss")
+        axes.legend()
+        save(figure, path)
+
+
+def plot_confusion(confusion: np.ndarray, title: str, path: Path) -> None:
+    """Draw a confusion matrix ``[4, 4]`` of congestion: the share of each true class."""
+    with mpl.rc_context(RULES):
+        figure = new_figure(4.8, 4.2)
+        axes = figure.subplots()
+        share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+        axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
+        names = [CLASS_TITLES[name] for name in CONGESTION_CLASSES]
+        for row, column in np.ndindex(share.shape):
+            axes.text(
+                column,
+                row,
+                f"{share[row, column]:.0%}\n({confusion[row, column]:,})",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if share[row, column] > 0.6 else "black",
+            )
+        axes.set_xticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), names)
+        axes.spines[:].set_visible(False)
+        axes.set(title=title, xlabel="forecast", ylabel="observed (share of the row, cells)")
+        save(figure, path)
+
+
+def plot_scores(table: pd.DataFrame, column: str, axis_title: str, title: str, path: Path) -> None:
+    """Draw one score by horizon, a line a forecaster; baselines are dashed grey."""
+    with mpl.rc_context(RULES):
+        figure = new_figure(6.4, 3.8)
+        axes = figure.subplots()
+        colours = iter(("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31"))
+        greys = iter(("#495057", "#868e96", "#adb5bd"))
+        for name, rows in table.groupby("model", sort=False):
+            if rows[column].isna().all():
+                continue
+            baseline = bool(rows["baseline"].iloc[0])
+            axes.plot(
+                rows["horizon_min"],
+                rows[column],
+                marker="o",
+                label=str(name),
+                color=next(greys) if baseline else next(colours),
+                linestyle="--" if baseline else "-",
+            )
+        axes.set_xticks(sorted(table["horizon_min"].unique()))
+        axes.set(title=title, xlabel="horizon, minutes", ylabel=axis_title)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, path)
+
+
+def plot_network(network: Network, path: Path) -> None:
+    """Draw the segments by road class."""
+    with mpl.rc_context(RULES):
+        figure = new_figure(6.4, 5.6)
+        axes = figure.subplots()
+        classes = sorted(network.segments["road_class"].unique())
+        palette = ("#2c7fb8", "#e8590c", "#5e3c99", "#6c757d", "#1b7837", "#7a0403", "#8c6d31")
+        for place, name in enumerate(classes):
+            rows = network.segments[network.segments["road_class"] == name]
+            kilometres = rows["length_m"].sum() / 1000
+            _draw_lines(axes, rows.geometry, [palette[place % len(palette)]] * len(rows), 1.4)
+            axes.plot(
+                [], [], color=palette[place % len(palette)], label=f"{name}, {kilometres:.0f} km"
+            )
+        _map_axes(axes, network)
+        axes.set_title(f"{len(network.segments):,} directed segments by class")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        save(figure, path)
+
+
+def plot_predictions(
+    network: Network, predictions: pd.DataFrame, zone: ZoneInfo, path: Path
+) -> None:
+    """Draw the congestion forecast of every segment, one map a horizon, local time above it."""
+    horizons = sorted(predictions["horizon_min"].unique())
+    with mpl.rc_context(RULES):
+        columns = min(len(horizons), 2)
+        lines = -(-len(horizons) // columns)
+        figure = new_figure(4.6 * columns, 4.0 * lines + 0.5)
+        maps = figure.subplots(lines, columns, squeeze=False)
+        for axes, horizon in zip(maps.flat, horizons, strict=False):
+            rows = predictions[predictions["horizon_min"] == horizon].set_index("segment_id")
+            classes = rows["congestion"].loc[network.segment_ids]
+            _draw_lines(axes, network.segments.geometry, classes.map(CLASS_COLOURS).tolist(), 1.8)
+            _map_axes(axes, network)
+            start = rows["slice_start"].iloc[0].tz_convert(zone)
+            axes.set_title(f"{start:%a %d %b, %H:%M} (+{horizon} min)")
+        for axes in maps.flat[len(horizons) :]:
+            axes.set_visible(False)
+        handles: list[Any] = [
+            Line2D([], [], color=CLASS_COLOURS[name], linewidth=3, label=CLASS_TITLES[name])
+            for name in CONGESTION_CLASSES
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        issued = predictions["issued_at"].iloc[0].tz_convert(zone)
+        figure.suptitle(f"Congestion forecast issued {issued:%Y-%m-%d %H:%M} local time")
+        save(figure, path)
+
+
+def _draw_lines(axes: Axes, geometry: Any, colours: list[str], width: float) -> None:
+    """Draw lines moved to the left-hand side a little, so that both directions show.
+
+    Thailand drives on the left; where a country drives on the right the two are swapped, and
+    both are still seen.
+    """
+    shifted = []
+    for line in geometry:
+        points = np.asarray(line.coords)[:, :2]
+        scale = np.cos(np.radians(points[0, 1]))
+        direction = np.diff(points, axis=0, append=points[-1:] * 2 - points[-2:-1])
+        direction[:, 0] *= scale
+        length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
+        left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
+        shifted.append(points + left * 8 / 111_195)  # 8 m
+    axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width))
+
+
+def _map_axes(axes: Axes, network: Network) -> None:
+    west, south, east, north = network.segments.total_bounds
+    axes.set_xlim(west, east)
+    axes.set_ylim(south, north)
+    axes.margins(0.02)
+    axes.set_aspect(1 / np.cos(np.radians((south + north) / 2)))
+    axes.ticklabel_format(useOffset=False)
+    axes.tick_params(labelsize=7)
+    axes.locator_params(nbins=4)
+    axes.set_xlabel("longitude, degrees", fontsize=8)
+    axes.set_ylabel("latitude, degrees", fontsize=8)

@@ -1,0 +1,168 @@
+"""Names, types and units of the tables that the parts hand to each other.
+
+This module is the only place where a column order, a feature order or a list of classes stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from roadgraph.errors import DataError
+
+UTC = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the way of the data: its name, key columns and Arrow schema."""
+
+    name: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+
+    @property
+    def columns(self) -> list[str]:
+        """The column names in their order."""
+        return list(self.schema.names)
+
+    def conform(self, table: pa.Table) -> pa.Table:
+        """Return ``table`` with exactly this schema's columns, types and order, sorted by key.
+
+        Raises:
+            DataError: a column is missing or cannot be read as its type.
+        """
+        missing = [name for name in self.columns if name not in table.column_names]
+        if missing:
+            raise DataError(
+                f"table '{self.name}': column '{missing[0]}' is missing "
+                f"(found {', '.join(table.column_names)}); add it or map it in the settings"
+            )
+        try:
+            ordered = table.select(self.columns).cast(self.schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+            raise DataError(f"table '{self.name}': {error}") from error
+        return ordered.sort_by([(name, "ascending") for name in self.key])
+
+
+def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    return pa.schema(
+        [pa.field(name, kind, metadata={"unit": unit}) for name, kind, unit in columns]
+    )
+
+
+SEGMENTS = Table(
+    "segments",
+    ("segment_id",),
+    _schema(
+        ("segment_id", pa.string(), "the source's own key"),
+        ("from_node", pa.string(), ""),
+        ("to_node", pa.string(), ""),
+        ("length_m", pa.float64(), "m"),
+        ("road_class", pa.string(), ""),
+        ("lanes", pa.int32(), "1"),
+        ("speed_limit_kph", pa.float64(), "km/h"),
+        ("free_flow_kph", pa.float64(), "km/h"),
+        ("geometry", pa.binary(), "WGS84 line in driving direction, WKB"),
+    ),
+)
+
+LINKS = Table(
+    "links",
+    ("from_segment", "to_segment"),
+    _schema(
+        ("from_segment", pa.string(), ""),
+        ("to_segment", pa.string(), ""),
+        ("turn_angle_deg", pa.float64(), "degrees, 0 straight on, positive to the right"),
+        ("weight", pa.float64(), "1"),
+    ),
+)
+
+FIXES = Table(
+    "fixes",
+    ("vehicle_id", "timestamp"),
+    _schema(
+        ("vehicle_id", pa.string(), ""),
+        ("timestamp", UTC, "UTC"),
+        ("lat", pa.float64(), "degrees"),
+        ("lon", pa.float64(), "degrees"),
+        ("speed_kph", pa.float64(), "km/h, may be missing"),
+        ("heading_deg", pa.float64(), "degrees clockwise from north, may be missing"),
+    ),
+)
+
+TRAVERSALS = Table(
+    "traversals",
+    ("vehicle_id", "segment_id", "entered_at"),
+    _schema(
+        ("vehicle_id", pa.string(), ""),
+        ("segment_id", pa.string(), ""),
+        ("entered_at", UTC, "UTC"),
+        ("speed_kph", pa.float64(), "km/h"),
+        ("share", pa.float64(), "0-1 of the segment's length"),
+        ("confidence", pa.float64(), "0-1"),
+    ),
+)
+
+SLICES = Table(
+    "slices",
+    ("segment_id", "slice_start"),
+    _schema(
+        ("segment_id", pa.string(), ""),
+        ("slice_start", UTC, "UTC"),
+        ("mean_speed", pa.float64(), "km/h"),
+        ("median_speed", pa.float64(), "km/h"),
+        ("speed_std", pa.float64(), "km/h"),
+        ("count_probes", pa.int32(), "vehicles"),
+        ("quality_score", pa.float64(), "0-1"),
+    ),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    ("issued_at", "slice_start", "segment_id"),
+    _schema(
+        ("issued_at", UTC, "UTC"),
+        ("slice_start", UTC, "UTC"),
+        ("segment_id", pa.string(), ""),
+        ("horizon_min", pa.int32(), "min"),
+        ("congestion", pa.string(), "the likeliest class"),
+        ("p_gridlock", pa.float32(), "0-1"),
+        ("p_congested", pa.float32(), "0-1"),
+        ("p_moderate", pa.float32(), "0-1"),
+        ("p_free_flow", pa.float32(), "0-1"),
+        ("rush_hour", pa.bool_(), ""),
+        ("p_rush_hour", pa.float32(), "0-1"),
+        ("speed", pa.float32(), "km/h"),
+        ("speed_p10", pa.float32(), "km/h"),
+        ("speed_p90", pa.float32(), "km/h"),
+        ("observed", pa.bool_(), "a probe was on the segment in the newest slice"),
+        ("model", pa.string(), ""),
+    ),
+)
+
+TRUTH = Table(
+    "truth",
+    ("segment_id", "slice_start"),
+    _schema(
+        ("segment_id", pa.string(), ""),
+        ("slice_start", UTC, "UTC"),
+        ("mean_speed", pa.float64(), "km/h"),
+        ("vehicles", pa.int32(), "vehicles"),
+    ),
+)
+
+MEASURED_FEATURES = ("mean_speed", "median_speed", "speed_std", "count_probes", "quality_score")
+CLOCK_FEATURES = ("hour_sin", "hour_cos", "dow_sin", "dow_cos", "is_weekend")
+FEATURES = MEASURED_FEATURES + CLOCK_FEATURES
+STATIC_FEATURES = ("log_length", "speed_limit_kph", "lanes", "free_flow_kph")
+OBSERVED_CHANNEL = "observed"
+HISTORY_CHANNELS = ("typical_speed", "typical_speed_ahead")
+
+CONGESTION_CLASSES = ("gridlock", "congested", "moderate", "free_flow")
+RUSH_HOUR_CLASSES = ("no", "yes")
+"""Class names; a class's index is its place here."""
+
+NO_LABEL = -1
+"""Stands in a label array where nothing was observed; such a cell counts nowhere."""

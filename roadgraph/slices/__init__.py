@@ -1,0 +1,1 @@
+"""Traversals into one row per segment and time slice: the five measured features."""

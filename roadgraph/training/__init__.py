@@ -1,0 +1,1 @@
+"""Training of the models, and the bundle that comes out of it."""

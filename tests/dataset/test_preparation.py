@@ -1,0 +1,124 @@
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from roadgraph.dataset.preparation import Preparation, fit_preparation
+from roadgraph.schema import FEATURES, HISTORY_CHANNELS, OBSERVED_CHANNEL, STATIC_FEATURES
+from roadgraph.settings import DatasetSettings
+from tests.dataset.toy import grid_of, segments_of
+
+UTC = ZoneInfo("UTC")
+NAN = np.nan
+
+
+def prepared(speed: np.ndarray, train_stop: int, **settings: object) -> Preparation:
+    grid = grid_of(speed).until(train_stop)
+    options = DatasetSettings(**settings)  # type: ignore[arg-type]
+    flow = np.full(speed.shape[1], 50.0)
+    preparation, _ = fit_preparation(grid, segments_of(grid), flow, UTC, options, reach=1)
+    return preparation
+
+
+def raw(speed: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """Return the channels before scaling."""
+    return preparation.inputs(grid_of(speed), UTC) * preparation.std + preparation.mean
+
+
+def test_the_ten_features_come_first_and_in_their_order() -> None:
+    speed = np.full((4, 2), 30.0)
+    plain = prepared(
+        speed, 4, observed_channel=False, history_channels=False, static_channels=False
+    )
+    assert plain.channels == FEATURES
+    assert FEATURES == (
+        "mean_speed", "median_speed", "speed_std", "count_probes", "quality_score",
+        "hour_sin", "hour_cos", "dow_sin", "dow_cos", "is_weekend",
+    )  # fmt: skip
+    rich = prepared(speed, 4)
+    assert rich.channels == (*FEATURES, OBSERVED_CHANNEL, *HISTORY_CHANNELS, *STATIC_FEATURES)
+    assert rich.inputs(grid_of(speed), UTC).shape == (4, 2, 17)
+
+
+def test_scale_of_speed_is_mean_and_spread_of_the_observed_training_cells() -> None:
+    speed = np.array([[10.0, NAN], [20.0, 30.0], [900.0, 900.0]])
+    preparation = prepared(speed, 2)
+    assert preparation.speed_mean_kph == 20
+    assert preparation.speed_std_kph == pytest.approx(np.sqrt(200 / 3))
+
+
+def test_a_missing_cell_shows_the_last_observation_within_the_window() -> None:
+    speed = np.array([[10.0], [NAN], [NAN], [NAN], [20.0]])
+    channel = raw(speed, prepared(speed, 5, window=3, fill="last"))[:, 0, 0]
+    # two slices later it still stands in, three slices later the mean of 15 does
+    np.testing.assert_allclose(channel, [10, 10, 10, 15, 20], rtol=1e-6)
+
+
+def test_fill_mean_shows_the_training_mean_at_once() -> None:
+    speed = np.array([[10.0], [NAN], [20.0]])
+    channel = raw(speed, prepared(speed, 3, window=3, fill="mean"))[:, 0, 0]
+    np.testing.assert_allclose(channel, [10, 15, 20], rtol=1e-6)
+
+
+def test_a_segment_never_seen_shows_the_networks_mean() -> None:
+    speed = np.array([[10.0, NAN], [20.0, NAN]])
+    np.testing.assert_allclose(raw(speed, prepared(speed, 2))[:, 1, 0], 15, rtol=1e-6)
+
+
+def test_count_quality_and_mask_of_a_missing_cell_are_zero() -> None:
+    speed = np.array([[10.0], [NAN], [20.0]])
+    preparation = prepared(speed, 3)
+    channels = raw(speed, preparation)
+    for name, expected in (("count_probes", [1, 0, 1]), ("quality_score", [0.5, 0, 0.5]),
+                           (OBSERVED_CHANNEL, [1, 0, 1])):  # fmt: skip
+        place = preparation.channels.index(name)
+        np.testing.assert_allclose(channels[:, 0, place], expected, atol=1e-6)
+
+
+def test_fill_does_not_look_ahead() -> None:
+    speed = np.array([[10.0], [NAN], [50.0], [10.0]])
+    later = speed.copy()
+    later[2] = 99.0
+    preparation = prepared(speed, 4)
+    np.testing.assert_array_equal(
+        preparation.inputs(grid_of(speed), UTC)[:2], preparation.inputs(grid_of(later), UTC)[:2]
+    )
+
+
+def test_a_channel_that_never_changes_is_not_blown_up() -> None:
+    inputs = prepared(np.full((4, 2), 30.0), 4).inputs(grid_of(np.full((4, 2), 30.0)), UTC)
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() < 10
+
+
+def test_fill_typical_shows_the_typical_speed_of_that_time() -> None:
+    # Three days of one slot: the fourth Monday-like weekday shows their mean.
+    speed = np.full((96 * 4, 1), NAN)
+    speed[[0, 96, 192], 0] = [10, 20, 30]
+    speed[[4, 100, 196], 0] = 50.0
+    channel = raw(speed, prepared(speed, 96 * 3, fill="typical"))[:, 0, 0]
+    np.testing.assert_allclose(channel[[288, 292]], [20, 50], rtol=1e-6)
+
+
+def test_history_channels_show_the_typical_speed_now_and_ahead() -> None:
+    speed = np.full((96 * 4, 1), NAN)
+    speed[[0, 96, 192], 0] = [10, 20, 30]
+    speed[[4, 100, 196], 0] = 50.0
+    grid = grid_of(speed)
+    preparation, left_out = fit_preparation(
+        grid.until(288), segments_of(grid), np.full(1, 50.0), UTC, DatasetSettings(), reach=4
+    )
+    place = preparation.channels.index(HISTORY_CHANNELS[0])
+    channels = preparation.inputs(grid, UTC, left_out) * preparation.std + preparation.mean
+    now, ahead = channels[288, 0, place : place + 2]
+    assert now == pytest.approx(20, rel=1e-5)
+    assert ahead == pytest.approx(50, rel=1e-5)
+
+
+def test_the_grid_is_left_as_it_was() -> None:
+    grid = grid_of(np.array([[10.0, NAN], [20.0, 30.0]]))
+    before = grid.measured.copy()
+    options = DatasetSettings()
+    preparation, _ = fit_preparation(grid, segments_of(grid), np.full(2, 50.0), UTC, options, 1)
+    preparation.inputs(grid, UTC)
+    np.testing.assert_array_equal(grid.measured, before)

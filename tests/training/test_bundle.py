@@ -1,0 +1,143 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import load_file, save_file
+
+from roadgraph.calendar import city_zone
+from roadgraph.config import settings_to_dict
+from roadgraph.dataset.dataset import Dataset
+from roadgraph.errors import BundleError
+from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
+from roadgraph.training.fit import Trained, fit
+from roadgraph.training.inference import answers
+from tests.dataset.toy import toy_dataset, toy_settings
+
+SETTINGS = toy_settings(model={"name": "gcn"}, training={"max_epochs": 2, "device": "cpu"})
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return toy_dataset(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Dataset) -> Trained:
+    return fit(dataset, SETTINGS)
+
+
+@pytest.fixture
+def bundle(dataset: Dataset, trained: Trained) -> Bundle:
+    row = {"model": "gcn-simple", "horizon_min": 15, "accuracy": 0.5, "macro_f1": 0.25,
+           "speed_mae_kph": 3.0, "speed_rmse_kph": float("nan")}  # fmt: skip
+    return Bundle(
+        title="gcn-simple",
+        model=trained.model,
+        preparation=dataset.preparation,
+        settings=settings_to_dict(SETTINGS),
+        city="toy",
+        timezone="UTC",
+        slice_minutes=15,
+        window=dataset.window,
+        horizons=dataset.horizons,
+        speed_errors=np.array([[-1.0, 2.0]] * 4),
+        segment_ids=dataset.grid.segment_ids,
+        network_fingerprint="abc",
+        metrics=[row],
+        history=trained.history,
+    )
+
+
+@pytest.fixture
+def folder(bundle: Bundle, tmp_path: Path) -> Path:
+    write_bundle(bundle, tmp_path / "gcn-simple")
+    return tmp_path / "gcn-simple"
+
+
+def test_what_was_saved_predicts_the_same_numbers(
+    bundle: Bundle, folder: Path, dataset: Dataset, trained: Trained
+) -> None:
+    again = read_bundle(folder)
+    origins = np.array([300, 310])
+    inputs = again.preparation.inputs(dataset.grid, city_zone("UTC"))
+    expected = answers(
+        bundle.model, trained.graph, bundle.preparation.inputs(dataset.grid, city_zone("UTC")),
+        origins, bundle.window, bundle.preparation,
+    )  # fmt: skip
+    got = answers(again.model, trained.graph, inputs, origins, again.window, again.preparation)
+    assert set(got) == {"congestion", "rush_hour", "speed"}
+    for task, answer in got.items():
+        np.testing.assert_array_equal(answer, expected[task], task)
+
+
+def test_everything_else_comes_back_as_it_went_in(bundle: Bundle, folder: Path) -> None:
+    again = read_bundle(folder)
+    for field in dataclasses.fields(Bundle):
+        if field.name not in {"model", "preparation", "speed_errors", "metrics"}:
+            assert getattr(again, field.name) == getattr(bundle, field.name), field.name
+    np.testing.assert_array_equal(again.speed_errors, bundle.speed_errors)
+    assert again.metrics[0]["macro_f1"] == 0.25
+    assert again.metrics[0]["speed_rmse_kph"] is None  # JSON has no NaN
+
+
+def test_every_file_of_the_design_is_there_and_none_is_a_pickle(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "model.safetensors", "segments.safetensors", "config.yaml", "scaler.json",
+        "features.json", "classes.json", "metrics.json", "training_history.json",
+        "network.json", "README.md",
+    }  # fmt: skip
+    for path in folder.iterdir():
+        if path.suffix == ".json":
+            json.loads(path.read_text("utf-8"))
+        elif path.suffix == ".safetensors":
+            load_file(path)
+    assert yaml.safe_load((folder / "config.yaml").read_text("utf-8"))["size"] == "simple"
+
+
+def test_classes_are_given_by_name(folder: Path) -> None:
+    classes = json.loads((folder / "classes.json").read_text("utf-8"))
+    assert classes["congestion"] == {"gridlock": 0, "congested": 1, "moderate": 2, "free_flow": 3}
+    assert classes["rush_hour"] == {"no": 0, "yes": 1}
+
+
+def test_the_model_card_shows_the_figures(folder: Path) -> None:
+    card = (folder / "README.md").read_text("utf-8")
+    assert "# gcn-simple, toy" in card
+    assert "| gcn-simple | 15 | 0.500 | 0.250 | 3.00 |" in card
+
+
+def test_a_missing_bundle_names_those_near_it(folder: Path) -> None:
+    with pytest.raises(BundleError, match=r"no bundle .*mlp.*near it there are gcn-simple"):
+        read_bundle(folder.parent / "mlp")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "scaler.json", "config.yaml"])
+def test_a_bundle_without_one_of_its_files_names_the_file(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"has no {name}"):
+        read_bundle(folder)
+
+
+def test_damaged_json_and_weights_are_errors_that_name_the_bundle(folder: Path) -> None:
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(BundleError, match=r"gcn-simple is damaged"):
+        read_bundle(folder)
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "features.json").write_text("{", "utf-8")
+    with pytest.raises(BundleError, match=r"gcn-simple is damaged"):
+        read_bundle(folder)
+
+
+def test_weights_of_another_model_are_refused(folder: Path) -> None:
+    save_file({"fc1.weight": np.zeros((3, 3), dtype=np.float32)}, folder / "model.safetensors")
+    with pytest.raises(BundleError, match="damaged"):
+        read_bundle(folder)
+
+
+def test_the_loaded_model_is_in_evaluation_mode(folder: Path) -> None:
+    assert not read_bundle(folder).model.training

@@ -1,0 +1,76 @@
+import math
+
+import pytest
+import torch
+
+from roadgraph.schema import NO_LABEL
+from roadgraph.training.losses import (
+    class_weights,
+    congestion_loss,
+    rush_hour_loss,
+    speed_loss,
+)
+
+
+def test_congestion_loss_by_hand_leaves_unlabelled_cells_out() -> None:
+    logits = torch.zeros(1, 1, 2, 4)
+    logits[0, 0, 1, 0] = 99.0  # a cell without label, which must not count
+    label = torch.tensor([[[2, NO_LABEL]]])
+    assert congestion_loss(logits, label, None).item() == pytest.approx(math.log(4))
+
+
+def test_congestion_loss_weighs_classes() -> None:
+    logits = torch.tensor([[[[2.0, 0, 0, 0], [0, 0, 0, 0]]]])
+    label = torch.tensor([[[0, 3]]])
+    weight = torch.tensor([3.0, 1, 1, 1])
+    first = math.log(math.exp(2) + 3) - 2
+    expected = (3 * first + math.log(4)) / 4
+    assert congestion_loss(logits, label, weight).item() == pytest.approx(expected)
+
+
+def test_rush_hour_label_of_a_slice_holds_for_all_its_segments() -> None:
+    logits = torch.zeros(2, 1, 3, 2)
+    logits[0, 0, :, 1] = 1.0
+    label = torch.tensor([[1], [NO_LABEL]])
+    expected = math.log(1 + math.exp(-1))
+    assert rush_hour_loss(logits, label).item() == pytest.approx(expected)
+
+
+def test_speed_loss_by_hand() -> None:
+    answer = torch.tensor([[[1.0, 3.0, 50.0]]])
+    speed = torch.tensor([[[1.5, 1.0, float("nan")]]])
+    # Huber: 0.5 * 0.5^2 within 1, |2| - 0.5 beyond
+    assert speed_loss(answer, speed).item() == pytest.approx((0.125 + 1.5) / 2)
+
+
+@pytest.mark.parametrize("task", ["congestion", "rush_hour", "speed"])
+def test_a_batch_without_any_label_costs_nothing_and_has_a_gradient_of_zero(task: str) -> None:
+    shape = {"congestion": (1, 1, 2, 4), "rush_hour": (1, 1, 2, 2), "speed": (1, 1, 2)}[task]
+    answer = torch.randn(shape, requires_grad=True)
+    loss = {
+        "congestion": lambda: congestion_loss(answer, torch.full((1, 1, 2), NO_LABEL), None),
+        "rush_hour": lambda: rush_hour_loss(answer, torch.full((1, 1), NO_LABEL)),
+        "speed": lambda: speed_loss(answer, torch.full((1, 1, 2), float("nan"))),
+    }[task]()
+    loss.backward()
+    assert loss.item() == 0
+    assert answer.grad is not None
+    assert (answer.grad == 0).all()
+
+
+def test_class_weights_have_mean_one_over_the_cells() -> None:
+    labels = torch.tensor([0, 1, 1, 1, 3, 3, 3, 3, NO_LABEL])
+    inverse = class_weights(labels, 4, "inverse")
+    root = class_weights(labels, 4, "sqrt_inverse")
+    assert inverse is not None
+    assert root is not None
+    # frequencies 1/8, 3/8, 4/8: inverse 8, 8/3, 2 over their mean of 3
+    torch.testing.assert_close(inverse[[0, 1, 3]], torch.tensor([8 / 3, 8 / 9, 2 / 3]))
+    assert (root[0] / root[3]).item() == pytest.approx(2)
+    frequency = torch.tensor([1, 3, 0, 4]) / 8
+    assert (root * frequency).sum().item() == pytest.approx(1)
+    assert torch.isfinite(root).all()
+
+
+def test_class_weights_none_is_none() -> None:
+    assert class_weights(torch.tensor([0, 3]), 4, "none") is None
