@@ -108,7 +108,7 @@ def train(overrides: Overrides = None) -> None:
     with notes.status("loading"):
         from roadgraph.models.registry import model_title
 
-    _compare(settings, [model_title(settings.model, settings.size)])
+    _show_tracking(_compare(settings, [model_title(settings.model, settings.size)]))
 
 
 @app.command()
@@ -125,7 +125,8 @@ def compare(
 ) -> None:
     """Train several models and compare them with each other and the baselines."""
     settings = _settings(overrides)
-    _compare(settings, [name.strip() for name in models.split(",")] if models else None)
+    titles = [name.strip() for name in models.split(",")] if models else None
+    _show_tracking(_compare(settings, titles))
 
 
 def _compare(settings: Settings, titles: list[str] | None) -> Comparison:
@@ -154,20 +155,25 @@ def _compare(settings: Settings, titles: list[str] | None) -> Comparison:
 
 
 def _show_comparison(comparison: Comparison, settings: Settings) -> None:
-    from roadgraph.report.tables import shown_results
+    from roadgraph.report.tables import SHORT, shown_results
 
+    unit = settings.city.speed_unit
     _show_table(
-        shown_results(comparison.scores, settings.city),
-        f"{settings.city.name}: test span, cells with an observation",
+        shown_results(comparison.scores, settings.city, SHORT),
+        f"{settings.city.name}: test span, cells with an observation; speeds in {unit}",
     )
     if comparison.truth_scores is not None:
         _show_table(
-            shown_results(comparison.truth_scores, settings.city),
-            f"{settings.city.name}: test span, every segment, against the simulator's truth",
+            shown_results(comparison.truth_scores, settings.city, SHORT),
+            f"{settings.city.name}: test span, every segment, simulator's truth; speeds in {unit}",
         )
     for folder in comparison.bundles.values():
         _written(folder)
-    _written(comparison.folder)
+    _written(comparison.folder / "results.md")
+    _written(comparison.folder / "plots")
+
+
+def _show_tracking(comparison: Comparison) -> None:
     screen.print(f"MLflow store: {comparison.tracking}", soft_wrap=True, highlight=False)
     screen.print(
         f"open it with: .venv/bin/mlflow ui --backend-store-uri {comparison.tracking}",
@@ -209,8 +215,8 @@ def demo(overrides: Overrides = None) -> None:
     _import_network(settings)
     _make_slices(settings)
     comparison = _compare(settings, None)
-    bundle = comparison.bundles["gcn-enhanced"]
-    _predict(settings, bundle, None)
+    _predict(settings, comparison.bundles["gcn-enhanced"], None)
+    _show_tracking(comparison)
 
 
 @app.command()
@@ -250,16 +256,27 @@ def settings(
 
 
 def _show_table(table: pd.DataFrame, title: str) -> None:
+    from rich import box
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for column in table.columns:
-        text = column == "model"
-        shown.add_column(column, justify="left" if text else "right", no_wrap=text)
+        # Titles may wrap, figures must not.
+        width = int(table[column].astype(str).str.len().max())
+        width = max(width, *(len(word) for word in column.split()))
+        shown.add_column(column, justify="left" if column == "model" else "right", width=width)
     names = table["model"].tolist()
     for place, row in enumerate(table.astype(str).itertuples(index=False)):
+        first = place == 0 or names[place - 1] != names[place]
         last = place + 1 == len(names) or names[place + 1] != names[place]
-        shown.add_row(*row, end_section=last)
+        shown.add_row(row[0] if first else "", *row[1:], end_section=last)
     screen.print(shown)
 
 

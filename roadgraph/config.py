@@ -48,6 +48,8 @@ def load_settings(overrides: Sequence[str] = (), conf: Path = CONF) -> Settings:
     except (HydraException, OmegaConfBaseException) as error:
         first_line = str(error).strip().splitlines()[0]
         raise SettingsError(f"settings cannot be read: {first_line}") from error
+    except yaml.YAMLError as error:  # names the file, line and column
+        raise SettingsError(f"settings cannot be read: {' '.join(str(error).split())}") from error
     return settings_from_dict(content)
 
 
@@ -126,7 +128,7 @@ def _check_overrides(overrides: Sequence[str], conf: Path) -> list[str]:
         if "=" not in override:
             raise SettingsError(f"'{override}' is no setting; write key=value, such as model=gcn")
         key, _, value = override.partition("=")
-        if re.match(r"(network|probes)\.columns\.\w+$", key):
+        if re.match(r"(network|probes)\.columns(\.\w+)?$", key):
             checked.append(f"++{override}")
             continue
         checked.append(override)

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 import pyarrow as pa
 
 from roadgraph.errors import DataError
 
 UTC = pa.timestamp("us", tz="UTC")
+
+
+def utc_times(times: pd.DatetimeIndex) -> pa.Array:
+    """Return ``times``, which know their zone, as an Arrow array of type ``UTC``."""
+    return pa.array(times.tz_convert("UTC").as_unit("us").asi8, type=UTC)
 
 
 @dataclass(frozen=True)

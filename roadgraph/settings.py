@@ -31,9 +31,9 @@ class Setting:
     def check(self, value: Any) -> Any:
         """Return ``value``, or raise ``ValueError`` when it lies outside the range."""
         for item in value if isinstance(value, tuple) else (value,):
-            if self.low is not None and item < self.low:
+            if self.low is not None and not item >= self.low:  # NaN is in no range
                 raise ValueError(f"must be at least {self.low:g} (found {item})")
-            if self.high is not None and item > self.high:
+            if self.high is not None and not item <= self.high:
                 raise ValueError(f"must be at most {self.high:g} (found {item})")
         return value
 

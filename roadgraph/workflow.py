@@ -296,6 +296,7 @@ def _write_results(
 ) -> None:
     scores.to_csv(folder / "results.csv", index=False)
     text = f"# Results, {settings.city.name}, test span, cells with an observation\n\n"
+    text += f"Speeds in {settings.city.speed_unit}. Baselines and models on the same cells.\n\n"
     text += markdown(shown_results(scores, settings.city))
     if truth_scores is not None:
         truth_scores.to_csv(folder / "results_truth.csv", index=False)
@@ -326,7 +327,7 @@ def _write_plots(
     name = item.name.replace(" ", "-")
     plot_confusion(
         confusion,
-        f"{item.name}: congestion {minutes} minutes ahead, test span",
+        f"{item.name}\nCongestion {minutes} minutes ahead, test span",
         folder / f"{name}-confusion.png",
     )
 

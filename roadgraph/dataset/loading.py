@@ -21,9 +21,10 @@ def road_graph_of(network: Network) -> RoadGraph:
     """Return the static graph of ``network`` as arrays."""
     links = network.link_indices()
     return RoadGraph(
-        links["source"].to_numpy(),
-        links["target"].to_numpy(),
-        links["weight"].to_numpy(dtype=np.float32),
+        # Copies, because torch wants arrays of its own and pandas gives read-only views.
+        links["source"].to_numpy(copy=True),
+        links["target"].to_numpy(copy=True),
+        links["weight"].to_numpy(dtype=np.float32, copy=True),
         len(network.segment_ids),
         network.fingerprint(),
     )

@@ -36,7 +36,11 @@ def read_adjacency(matrix: Path, speeds: Path) -> Network:
         weights = pd.read_csv(matrix, header=None).to_numpy(dtype=np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{matrix}: not a matrix of numbers: {error}") from error
-    detectors = [str(name) for name in pd.read_csv(speeds, nrows=0).columns]
+    try:
+        detectors = [str(name) for name in pd.read_csv(speeds, nrows=0).columns]
+    except ValueError as error:  # pandas' own errors for broken tables are ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{speeds} cannot be read as a table of speeds: {reason}") from error
     if weights.shape != (len(detectors), len(detectors)):
         raise DataError(
             f"{matrix}: needs shape [{len(detectors)}, {len(detectors)}], one row and column a "

@@ -42,6 +42,9 @@ def read_road_layer(path: Path, settings: NetworkSettings) -> Network:
         raise DataError(f"{path} cannot be read as a road layer: {reason}") from error
     if not isinstance(layer, gpd.GeoDataFrame) or layer.empty:
         raise DataError(f"{path}: no road segment in it; is this the right file?")
+    # A mapped column takes the place of one that already has our name.
+    replaced = {ours for ours, theirs in settings.columns.items() if theirs in layer.columns}
+    layer = layer.drop(columns=replaced - set(settings.columns.values()), errors="ignore")
     layer = layer.rename(columns={theirs: ours for ours, theirs in settings.columns.items()})
     for column in REQUIRED:
         if column not in layer.columns:
@@ -76,9 +79,10 @@ def _segments(layer: gpd.GeoDataFrame, settings: NetworkSettings) -> gpd.GeoData
     limits = numbers("speed_limit_kph", settings.default_speed_limit_kph)
     classes = layer["road_class"] if "road_class" in layer.columns else None
     table = {
-        "segment_id": layer["segment_id"].map(lambda key: None if pd.isna(key) else str(key)),
-        "from_node": layer["from_node"].astype(str),
-        "to_node": layer["to_node"].astype(str),
+        **{
+            name: layer[name].map(lambda key: None if pd.isna(key) else str(key))
+            for name in REQUIRED
+        },
         "length_m": lengths.astype("float64"),
         "road_class": "unclassified" if classes is None else classes.fillna("unclassified"),
         "lanes": numbers("lanes", 1).astype("int32"),

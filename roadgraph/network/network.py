@@ -85,20 +85,22 @@ def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str
     """Return the network of two raw tables after gathering every fault in them.
 
     Args:
-        segments: columns of ``schema.SEGMENTS``; ``segment_id`` is turned into text.
+        segments: columns of ``schema.SEGMENTS``.
         links: columns of ``schema.LINKS``.
         source: the file they came from, for the message.
 
     Raises:
-        DataError: no segment at all, missing or repeated ids, lengths or limits that cannot be,
-            links to segments that do not exist.
+        DataError: no segment at all, missing or repeated ids, missing nodes, lengths or limits that
+            cannot be, links to segments that do not exist.
     """
     if segments.empty:
         raise DataError(f"{source}: no road segment in it; is this the right file?")
     faults = []
     ids = segments["segment_id"]
-    if ids.isna().any():
-        faults.append(f"row {int(ids.isna().to_numpy().argmax())} has no segment_id")
+    for column in ("segment_id", "from_node", "to_node"):
+        missing = segments[column].isna().to_numpy()
+        if missing.any():
+            faults.append(f"row {int(missing.argmax())} has no {column}")
     repeated = ids[ids.duplicated()]
     if len(repeated):
         faults.append(

@@ -14,7 +14,7 @@ from roadgraph.dataset.grid import SliceGrid, grid_from_slices
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
-from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
+from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.
     issued_at = grid.slice_starts[-1] + step
     steps = np.repeat(np.asarray(bundle.horizons), segments)
     columns: dict[str, object] = {
-        "issued_at": pd.DatetimeIndex([issued_at] * cells),
-        "slice_start": issued_at + (steps - 1) * step,
+        "issued_at": utc_times(pd.DatetimeIndex([issued_at] * cells)),
+        "slice_start": utc_times(issued_at + pd.TimedeltaIndex((steps - 1) * step)),
         "segment_id": np.tile(np.asarray(grid.segment_ids, dtype=object), horizons),
         "horizon_min": steps * bundle.slice_minutes,
         "observed": np.tile(grid.observed[-1], horizons),

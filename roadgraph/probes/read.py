@@ -55,6 +55,9 @@ def read_fixes(path: Path, settings: ProbesSettings) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as fixes: {reason}") from error
+    # A mapped column takes the place of one that already has our name.
+    replaced = {ours for ours, theirs in settings.columns.items() if theirs in raw.columns}
+    raw = raw.drop(replaced - set(settings.columns.values()), strict=False)
     raw = raw.rename({theirs: ours for ours, theirs in settings.columns.items()}, strict=False)
     for column in FIXES.columns:
         if column not in raw.columns and column not in OPTIONAL:
@@ -83,11 +86,11 @@ def _utc(raw: pl.DataFrame, path: Path, settings: ProbesSettings) -> pl.Expr:
     if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
         return column.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
     if kind == pl.String:
-        has_zone = raw.select(
-            column.drop_nulls().first().str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
-        ).item()
-        if has_zone:
-            return column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+        zoned = column.str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
+        if raw.select(zoned.any()).item():
+            # Among times with a zone, one without could be anything; it becomes missing.
+            only_zoned = pl.when(zoned).then(column)
+            return only_zoned.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
         naive = column.str.to_datetime(time_unit="us", strict=False)
     elif isinstance(kind, pl.Datetime):
         naive = column.dt.cast_time_unit("us")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
-from roadgraph.schema import SLICES
+from roadgraph.schema import SLICES, utc_times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,11 @@ def read_detector_speeds(path: Path, city: CitySettings, slice_minutes: int) -> 
         raise DataError(f"{path} is missing; set city.speeds")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty")
-    speeds = pd.read_csv(path)
+    try:
+        speeds = pd.read_csv(path)
+    except ValueError as error:  # pandas' own errors for broken tables are ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} cannot be read as a table of speeds: {reason}") from error
     if speeds.empty:
         raise DataError(f"{path}: no row of speeds in it")
     for name, kind in speeds.dtypes.items():
@@ -44,7 +48,10 @@ def read_detector_speeds(path: Path, city: CitySettings, slice_minutes: int) -> 
         row, column = np.argwhere(negative)[0]
         raise DataError(f"{path}: row {row + 2}, column '{speeds.columns[column]}' is below 0")
     try:
-        start = pd.Timestamp(city.speeds_start).tz_localize(city_zone(city.timezone))
+        local = pd.Timestamp(city.speeds_start)
+        if pd.isna(local):
+            raise ValueError("empty")
+        start = local.tz_localize(city_zone(city.timezone))
     except (ValueError, TypeError) as error:
         raise DataError(
             f"city.speeds_start: no local time '{city.speeds_start}'; write 2012-03-01T00:00"
@@ -57,7 +64,7 @@ def read_detector_speeds(path: Path, city: CitySettings, slice_minutes: int) -> 
     flat = values.T.ravel()[rows]
     table = {
         "segment_id": np.repeat([str(name) for name in speeds.columns], len(speeds))[rows],
-        "slice_start": pd.DatetimeIndex(np.tile(times, speeds.shape[1]))[rows],
+        "slice_start": utc_times(times).take(np.tile(np.arange(len(times)), speeds.shape[1])[rows]),
         "mean_speed": flat,
         "median_speed": flat,
         "speed_std": np.zeros(len(flat)),

@@ -96,8 +96,15 @@ def stored_slice_minutes(folder: Path) -> int:
 def _days(folder: Path) -> list[date]:
     if not folder.is_dir():
         return []
-    return sorted(
-        date.fromisoformat(path.name)
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
-    )
+    days = []
+    for path in folder.iterdir():
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        try:
+            days.append(date.fromisoformat(path.name))
+        except ValueError as error:
+            raise DataError(
+                f"{path}: a store of slices holds folders of days, such as 2026-01-05, alone; "
+                "move this one away"
+            ) from error
+    return sorted(days)

@@ -16,7 +16,7 @@ def test_quantiles_of_the_errors_by_horizon_and_without_unlabelled_cells() -> No
     quantiles = speed_error_quantiles(
         Forecast("toy", origins, None, None, None, answer), labels, (1, 2)
     )
-    np.testing.assert_allclose(quantiles, [[0.9, 8.1], [-1, -1]])
+    np.testing.assert_allclose(quantiles, np.array([[0.9, 8.1], [-1.0, -1.0]]))
 
 
 def test_a_forecast_without_speeds_is_refused_by_its_name() -> None:

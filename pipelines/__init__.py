@@ -1,0 +1,1 @@
+"""Scheduled batch runs: Dagster assets that only call roadgraph."""

@@ -1,0 +1,79 @@
+"""The nightly run as Dagster assets: network, slices, model, predictions.
+
+Open it with ``dagster dev -m pipelines.definitions``. The city and any other setting come from
+``ROADGRAPH_OVERRIDES``, written as on the command line: ``city=sample size=enhanced``.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+import dagster as dg
+
+from roadgraph.config import load_settings
+from roadgraph.models.registry import model_title
+from roadgraph.workflow import (
+    members_of,
+    run_comparison,
+    run_network,
+    run_prediction,
+    run_slices,
+)
+
+OVERRIDES = "ROADGRAPH_OVERRIDES"
+
+
+def _settings() -> Any:
+    return load_settings(shlex.split(os.environ.get(OVERRIDES, "size=enhanced")))
+
+
+@dg.asset
+def network() -> dg.MaterializeResult:
+    """The road map: segments and links."""
+    roads, workspace = run_network(_settings())
+    return dg.MaterializeResult(metadata={"path": str(workspace.network), **roads.summary()})
+
+
+@dg.asset(deps=[network])
+def slices() -> dg.MaterializeResult:
+    """The five measured features of every segment and time slice."""
+    report, rows, workspace = run_slices(_settings())
+    counts = {f"refused {rule}": count for rule, count in report.refused.items()}
+    return dg.MaterializeResult(
+        metadata={
+            "path": str(workspace.slices),
+            "rows in": report.rows_in,
+            "rows used": report.rows_used,
+            "slices": rows,
+            **counts,
+        }
+    )
+
+
+@dg.asset(deps=[slices])
+def model() -> dg.MaterializeResult:
+    """The model that the settings name, trained and judged beside the baselines."""
+    settings = _settings()
+    title = model_title(settings.model, settings.size)
+    comparison = run_comparison(settings, members_of(settings, [title]))
+    rows = comparison.scores[comparison.scores["model"] == title]
+    scores = {
+        f"macro F1, {minutes} min": float(score)
+        for minutes, score in zip(rows["horizon_min"], rows["macro_f1"], strict=True)
+    }
+    return dg.MaterializeResult(metadata={"bundle": str(comparison.bundles[title]), **scores})
+
+
+@dg.asset(deps=[model, slices])
+def predictions() -> dg.MaterializeResult:
+    """Forecasts of every segment from the newest slices."""
+    return dg.MaterializeResult(metadata={"path": str(run_prediction(_settings(), None, None))})
+
+
+nightly = dg.ScheduleDefinition(
+    name="nightly", target=dg.AssetSelection.all(), cron_schedule="0 3 * * *"
+)
+
+defs = dg.Definitions(assets=[network, slices, model, predictions], schedules=[nightly])

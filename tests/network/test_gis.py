@@ -1,0 +1,184 @@
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from shapely.geometry import MultiLineString, Point
+
+from roadgraph.errors import DataError
+from roadgraph.network.gis import read_road_layer
+from roadgraph.network.network import Network
+from roadgraph.settings import NetworkSettings
+from tests.toy import straight_network, straight_segments, write_road_layer
+
+SETTINGS = NetworkSettings()
+
+
+def read(layer: gpd.GeoDataFrame, path: Path, settings: NetworkSettings = SETTINGS) -> Network:
+    return read_road_layer(write_road_layer(layer, path), settings)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(DataError) as error:
+        read_road_layer(path, SETTINGS)
+    assert str(path) in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["roads.geojson", "roads.parquet"])
+def test_a_layer_comes_back_as_the_network_that_was_written(name: str, tmp_path: Path) -> None:
+    network = read(straight_segments(), tmp_path / name)
+    expected = straight_network()
+    assert network.segment_ids == ["A", "B", "C"]
+    assert network.fingerprint() == expected.fingerprint()
+    assert network.segments["length_m"].tolist() == [100.0] * 3
+    assert network.segments["from_node"].tolist() == ["n0", "n1", "n2"]
+    assert network.segments["lanes"].tolist() == [1, 1, 1]
+
+
+def test_a_bare_layer_gets_measured_lengths_and_defaults(tmp_path: Path) -> None:
+    bare = straight_segments()[["segment_id", "from_node", "to_node", "geometry"]]
+    settings = NetworkSettings(default_speed_limit_kph=40)
+    segments = read(bare, tmp_path / "roads.geojson", settings).segments
+    assert segments["length_m"].tolist() == pytest.approx([100.0] * 3, abs=0.001)
+    assert segments["road_class"].tolist() == ["unclassified"] * 3
+    assert segments["lanes"].tolist() == [1, 1, 1]
+    assert segments["speed_limit_kph"].tolist() == [40.0] * 3
+    assert segments["free_flow_kph"].tolist() == [40.0] * 3
+
+
+def test_single_missing_values_get_the_same_defaults(tmp_path: Path) -> None:
+    layer = straight_segments().assign(
+        length_m=["120", None, "long"],
+        road_class=["primary", None, "primary"],
+        lanes=[2, None, 3],
+        speed_limit_kph=[None, 30, 80],
+    )
+    segments = read(layer, tmp_path / "roads.geojson").segments
+    assert segments["length_m"].tolist() == pytest.approx([120, 100, 100], abs=0.001)
+    assert segments["road_class"].tolist() == ["primary", "unclassified", "primary"]
+    assert segments["lanes"].tolist() == [2, 1, 3]
+    assert segments["speed_limit_kph"].tolist() == [50, 30, 80]
+
+
+def test_numeric_ids_and_nodes_become_text(tmp_path: Path) -> None:
+    layer = straight_segments().assign(
+        segment_id=[11, 12, 13], from_node=[1, 2, 3], to_node=[2, 3, 4]
+    )
+    network = read(layer, tmp_path / "roads.geojson")
+    assert network.segment_ids == ["11", "12", "13"]
+    assert network.segments["from_node"].tolist() == ["1", "2", "3"]
+    assert network.links["to_segment"].tolist() == ["12", "13"]
+
+
+def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
+    layer = straight_segments().rename(columns={"segment_id": "OBJECTID", "length_m": "LEN"})
+    settings = NetworkSettings(columns={"segment_id": "OBJECTID", "length_m": "LEN"})
+    network = read(layer.assign(LEN=7.0), tmp_path / "roads.geojson", settings)
+    assert network.segment_ids == ["A", "B", "C"]
+    assert network.segments["length_m"].tolist() == [7.0] * 3
+
+
+def test_a_mapped_column_takes_the_place_of_one_that_has_our_name(tmp_path: Path) -> None:
+    layer = straight_segments().assign(OBJECTID=["X", "Y", "Z"])
+    settings = NetworkSettings(columns={"segment_id": "OBJECTID"})
+    assert read(layer, tmp_path / "roads.geojson", settings).segment_ids == ["X", "Y", "Z"]
+
+
+def test_two_columns_can_swap_their_names(tmp_path: Path) -> None:
+    layer = straight_segments().rename(columns={"from_node": "to_node", "to_node": "from_node"})
+    settings = NetworkSettings(columns={"from_node": "to_node", "to_node": "from_node"})
+    network = read(layer, tmp_path / "roads.geojson", settings)
+    assert network.segments["from_node"].tolist() == ["n0", "n1", "n2"]
+
+
+def test_a_layer_in_metres_comes_out_in_degrees(tmp_path: Path) -> None:
+    metric = straight_segments().to_crs("EPSG:32647")
+    segments = read(metric, tmp_path / "roads.parquet").segments
+    assert segments.crs == straight_segments().crs
+    assert segments.geom_equals_exact(straight_segments(), tolerance=1e-9).all()
+
+
+def test_the_sharpest_turn_is_a_setting(tmp_path: Path) -> None:
+    bent = straight_segments()
+    back = bent.iloc[[0]].assign(segment_id="Z", from_node="n1", to_node="n0")
+    back.geometry = back.geometry.reverse()
+    layer = gpd.GeoDataFrame(pd.concat([bent, back], ignore_index=True), crs=bent.crs)
+    pairs = [("A", "B"), ("B", "C")]
+    for limit, expected in ((170.0, pairs), (180.0, [pairs[0], ("A", "Z"), pairs[1]])):
+        settings = NetworkSettings(max_turn_deg=limit)
+        links = read(layer, tmp_path / "roads.geojson", settings).links
+        found = list(zip(links["from_segment"], links["to_segment"], strict=True))
+        # Out of Z leads A alone, back the way it came: a dead end.
+        assert found == [*expected, ("Z", "A")]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "is missing; set city.roads" in refused(tmp_path / "roads.geojson")
+
+
+@pytest.mark.parametrize("name", ["roads.geojson", "roads.parquet"])
+def test_a_file_that_is_no_layer_is_named(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("no roads")
+    assert "cannot be read as a road layer: " in refused(path)
+
+
+def test_a_parquet_file_without_geometry_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "roads.parquet"
+    pd.DataFrame({"segment_id": ["A"]}).to_parquet(path)
+    assert "cannot be read as a road layer: Missing geo metadata" in refused(path)
+
+
+def test_a_layer_without_rows_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "roads.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    assert "no road segment in it" in refused(path)
+
+
+def test_a_table_without_geometry_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "roads.csv"
+    path.write_text("segment_id,from_node,to_node\nA,n0,n1\n")
+    assert "no road segment in it" in refused(path)
+
+
+@pytest.mark.parametrize("column", ["segment_id", "from_node", "to_node"])
+def test_a_missing_column_is_named_with_the_nearest_one_and_how_to_map_it(
+    column: str, tmp_path: Path
+) -> None:
+    layer = straight_segments().rename(columns={column: f"{column}s"})
+    message = refused(write_road_layer(layer, tmp_path / "roads.geojson"))
+    assert f"column '{column}' is missing (found " in message
+    assert f"did you mean '{column}s'?" in message
+    assert f"Map it with network.columns.{column}=NAME" in message
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [None, Point(100.6, 13.8), MultiLineString([[(100.6, 13.8), (100.7, 13.8)]])],
+    ids=["none", "point", "multi-part line"],
+)
+def test_a_segment_that_is_no_line_is_named(shape: object, tmp_path: Path) -> None:
+    layer = straight_segments()
+    layer.geometry = [layer.geometry[0], shape, shape]
+    message = refused(write_road_layer(layer, tmp_path / "roads.geojson"))
+    assert "segment 'B' is no line (2 such rows)" in message
+
+
+def test_a_layer_without_a_coordinate_system_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "roads.parquet"
+    straight_segments().set_crs(None, allow_override=True).to_parquet(path)
+    assert "no coordinate system; save the layer with one, such as EPSG:4326" in refused(path)
+
+
+@pytest.mark.parametrize("column", ["segment_id", "from_node", "to_node"])
+def test_a_missing_id_or_node_is_refused_with_its_row(column: str, tmp_path: Path) -> None:
+    layer = straight_segments().assign(**{column: ["x", None, "z"]})
+    assert f"row 1 has no {column}" in refused(write_road_layer(layer, tmp_path / "r.geojson"))
+
+
+def test_segments_that_cannot_be_used_are_named_with_the_file(tmp_path: Path) -> None:
+    layer = straight_segments().assign(speed_limit_kph=[50, -5, 50])
+    message = refused(write_road_layer(layer, tmp_path / "roads.geojson"))
+    assert "segment 'B' has speed_limit_kph -5.0" in message

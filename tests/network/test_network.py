@@ -1,0 +1,201 @@
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from roadgraph.errors import DataError
+from roadgraph.network.links import links_at_nodes
+from roadgraph.network.network import Network, checked_network, read_network, write_network
+from roadgraph.schema import LINKS, SEGMENTS
+from tests.toy import (
+    MAX_TURN_DEG,
+    crossroads_network,
+    detector_network,
+    straight_network,
+    straight_segments,
+)
+
+
+def straight_links() -> pd.DataFrame:
+    return links_at_nodes(straight_segments(), MAX_TURN_DEG)
+
+
+def refused(segments: gpd.GeoDataFrame, links: pd.DataFrame | None = None) -> str:
+    with pytest.raises(DataError) as error:
+        checked_network(segments, straight_links() if links is None else links, "roads.gpkg")
+    message = str(error.value)
+    assert message.startswith("roads.gpkg: ")
+    return message
+
+
+def with_cell(column: str, row: int, value: object) -> gpd.GeoDataFrame:
+    segments = straight_segments()
+    values = list(segments[column])
+    values[row] = value
+    return segments.assign(**{column: values})
+
+
+def test_segments_and_links_are_sorted_by_key_whatever_their_order_was() -> None:
+    segments, links = straight_segments(), straight_links()
+    network = checked_network(segments.iloc[[2, 0, 1]], links.iloc[::-1], "toy")
+    assert network.segment_ids == ["A", "B", "C"]
+    assert list(network.segments.columns) == SEGMENTS.columns
+    assert list(network.links.columns) == LINKS.columns
+    assert list(network.links["from_segment"]) == ["A", "B"]
+
+
+def test_the_given_tables_are_left_as_they_were() -> None:
+    segments, links = straight_segments().iloc[[2, 0, 1]], straight_links().iloc[::-1]
+    before = segments.copy(), links.copy()
+    checked_network(segments, links, "toy")
+    assert_frame_equal(segments, before[0])
+    assert_frame_equal(links, before[1])
+
+
+def test_a_network_without_segments_is_refused() -> None:
+    assert "no road segment" in refused(straight_segments().iloc[:0])
+
+
+@pytest.mark.parametrize("column", ["segment_id", "from_node", "to_node"])
+def test_a_missing_id_or_node_is_refused_with_its_row(column: str) -> None:
+    segments = with_cell(column, 1, None)
+    no_links = straight_links().iloc[:0]
+    assert refused(segments, no_links) == f"roads.gpkg: row 1 has no {column}"
+
+
+def test_a_repeated_id_is_refused_with_the_number_of_repeats() -> None:
+    segments = straight_segments().assign(segment_id=["A", "A", "A"])
+    message = refused(segments, straight_links().iloc[:0])
+    assert "two segments have the id 'A' (2 repeats in all)" in message
+
+
+@pytest.mark.parametrize("column", ["length_m", "speed_limit_kph", "lanes"])
+@pytest.mark.parametrize("value", [0, -5])
+def test_a_length_limit_or_lane_count_that_cannot_be_is_refused(column: str, value: int) -> None:
+    message = refused(with_cell(column, 1, value))
+    assert f"segment 'B' has {column} {value}" in message
+    assert "(1 such rows); it must be above 0" in message
+
+
+def test_an_unknown_length_or_limit_is_allowed() -> None:
+    network = checked_network(with_cell("length_m", 1, np.nan), straight_links(), "toy")
+    assert network.segments["length_m"].isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("column", ["from_segment", "to_segment"])
+def test_a_link_to_a_segment_that_does_not_exist_is_refused(column: str) -> None:
+    links = straight_links().assign(**{column: ["A", "Z"]})
+    assert "a link names segment 'Z', which does not exist" in refused(straight_segments(), links)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    segments = with_cell("length_m", 0, -1.0).assign(lanes=[1, 1, 0])
+    message = refused(segments, straight_links().assign(to_segment="Z"))
+    for fault in ("segment 'A' has length_m -1.0", "segment 'C' has lanes 0", "names segment 'Z'"):
+        assert fault in message
+
+
+def test_link_indices_are_places_in_the_order_of_the_segments() -> None:
+    indices = straight_network().link_indices()
+    assert indices["source"].tolist() == [0, 1]
+    assert indices["target"].tolist() == [1, 2]
+    assert indices["weight"].tolist() == [1.0, 1.0]
+    assert indices["source"].dtype == np.int64
+
+
+def test_link_indices_of_the_crossroads_name_the_same_pairs_as_its_links() -> None:
+    network = crossroads_network()
+    ids = np.array(network.segment_ids)
+    indices = network.link_indices()
+    assert (ids[indices["source"]] == network.links["from_segment"]).all()
+    assert (ids[indices["target"]] == network.links["to_segment"]).all()
+
+
+def test_summary_of_the_straight_road() -> None:
+    assert straight_network().summary() == {
+        "segments": 3,
+        "kilometres": 0.3,
+        "links": 2,
+        "strongly connected parts": 3,  # no way leads back
+        "segments in the largest part": 1,
+    }
+
+
+def test_summary_of_the_crossroads_where_every_segment_reaches_every_other() -> None:
+    assert crossroads_network().summary() == {
+        "segments": 8,
+        "kilometres": 0.8,
+        "links": 16,
+        "strongly connected parts": 1,
+        "segments in the largest part": 8,
+    }
+
+
+def test_only_a_network_with_a_line_for_every_segment_has_geometry() -> None:
+    assert straight_network().has_geometry
+    assert not detector_network().has_geometry
+    one_missing = straight_segments()
+    one_missing.geometry = [*one_missing.geometry[:2], None]
+    assert not checked_network(one_missing, straight_links(), "toy").has_geometry
+
+
+def test_fingerprint_is_the_same_for_the_same_roads_in_another_order() -> None:
+    segments, links = straight_segments(), straight_links()
+    shuffled = checked_network(segments.iloc[[2, 0, 1]], links.iloc[::-1], "another file")
+    assert shuffled.fingerprint() == straight_network().fingerprint()
+    assert len(shuffled.fingerprint()) == 64
+
+
+def test_fingerprint_changes_with_ids_links_and_weights_but_not_with_limits() -> None:
+    network = straight_network()
+    segments, links = network.segments, network.links
+    others = [
+        Network(segments.assign(segment_id=["A", "B", "D"]), links),
+        Network(segments, links.iloc[:1]),
+        Network(segments, links.assign(weight=[1.0, 0.5])),
+        Network(segments, links.assign(to_segment=["C", "C"])),
+    ]
+    prints = {network.fingerprint(), *(other.fingerprint() for other in others)}
+    assert len(prints) == 5
+    faster = Network(segments.assign(speed_limit_kph=80.0), links.assign(turn_angle_deg=3.0))
+    assert faster.fingerprint() == network.fingerprint()
+
+
+@pytest.mark.parametrize("make", [straight_network, crossroads_network, detector_network])
+def test_a_network_comes_back_from_its_files_as_it_went_in(make: object, tmp_path: Path) -> None:
+    network = make()  # type: ignore[operator]
+    write_network(network, tmp_path / "network")
+    back = read_network(tmp_path / "network")
+    assert_frame_equal(back.links, network.links)
+    assert_frame_equal(
+        pd.DataFrame(back.segments.drop(columns="geometry")),
+        pd.DataFrame(network.segments.drop(columns="geometry")),
+    )
+    assert back.has_geometry == network.has_geometry
+    if network.has_geometry:
+        assert back.segments.geom_equals(network.segments).all()
+    assert back.segments.crs == network.segments.crs
+    assert back.fingerprint() == network.fingerprint()
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_network(crossroads_network(), tmp_path / name)
+    for file in ("segments.parquet", "links.parquet"):
+        first, second = ((tmp_path / name / file).read_bytes() for name in ("first", "second"))
+        assert first == second
+
+
+def test_a_network_that_was_not_imported_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"segments\.parquet is missing; import the roads first"):
+        read_network(tmp_path)
+
+
+def test_a_network_without_its_links_is_named(tmp_path: Path) -> None:
+    write_network(straight_network(), tmp_path / "network")
+    (tmp_path / "network" / "links.parquet").unlink()
+    with pytest.raises(DataError, match=r"links\.parquet is missing"):
+        read_network(tmp_path / "network")

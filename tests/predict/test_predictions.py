@@ -1,0 +1,136 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from roadgraph.config import settings_to_dict
+from roadgraph.dataset.dataset import build_dataset
+from roadgraph.dataset.grid import grid_from_slices
+from roadgraph.dataset.loading import road_graph_of
+from roadgraph.errors import BundleError, DataError
+from roadgraph.models.graph import road_graph
+from roadgraph.predict.predictions import predict_newest
+from roadgraph.schema import SLICES
+from roadgraph.training.bundle import Bundle
+from roadgraph.training.fit import fit
+from roadgraph.training.inference import answers
+from tests.dataset.toy import MONDAY, toy_settings, waves
+from tests.toy import crossroads_network, straight_network
+
+NETWORK = straight_network()
+SETTINGS = toy_settings(model={"name": "gcn"}, training={"max_epochs": 1, "device": "cpu"})
+
+
+def slices_of(speed: np.ndarray) -> pa.Table:
+    """Return slices of A, B and C with these speeds ``[T, 3]``; NaN is not observed."""
+    time, place = np.nonzero(~np.isnan(speed))
+    seen = speed[time, place]
+    frame = pd.DataFrame(
+        {
+            "segment_id": np.array(["A", "B", "C"])[place],
+            "slice_start": MONDAY + pd.to_timedelta(15 * time, unit="min"),
+            "mean_speed": seen,
+            "median_speed": seen,
+            "speed_std": 0.0,
+            "count_probes": 1,
+            "quality_score": 0.5,
+        }
+    )
+    return SLICES.conform(pa.Table.from_pandas(frame, preserve_index=False))
+
+
+SPEED = waves(400, 3)
+SPEED[-2:, 2] = np.nan  # nobody on C at the end
+SLICES_TABLE = slices_of(SPEED)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    grid = grid_from_slices(SLICES_TABLE, NETWORK.segment_ids, 15)
+    dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), SETTINGS)
+    trained = fit(dataset, SETTINGS)
+    return Bundle(
+        title="gcn-simple",
+        model=trained.model,
+        preparation=dataset.preparation,
+        settings=settings_to_dict(SETTINGS),
+        city="toy",
+        timezone="UTC",
+        slice_minutes=15,
+        window=dataset.window,
+        horizons=dataset.horizons,
+        speed_errors=np.array([[-1.0, 2.0], [-2.0, 3.0], [-3.0, 4.0], [-99.0, 5.0]]),
+        segment_ids=tuple(NETWORK.segment_ids),
+        network_fingerprint=NETWORK.fingerprint(),
+        metrics=[],
+        history=[],
+    )
+
+
+def test_the_newest_slice_is_forecast_as_in_evaluation(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    grid = grid_from_slices(SLICES_TABLE, NETWORK.segment_ids, 15)
+    dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), SETTINGS)
+    graph = road_graph(dataset.graph, "network")
+    expected = answers(
+        bundle.model, graph, dataset.inputs, np.array([399]), dataset.window, dataset.preparation
+    )
+    speed = table.pivot(index="horizon_min", columns="segment_id", values="speed").to_numpy()
+    np.testing.assert_allclose(speed, expected["speed"][0], rtol=1e-5)
+    gridlock = table.pivot(index="horizon_min", columns="segment_id", values="p_gridlock")
+    np.testing.assert_allclose(gridlock.to_numpy(), expected["congestion"][0, ..., 0], rtol=1e-4)
+
+
+def test_observed_says_which_segments_the_newest_slice_saw(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert table.groupby("segment_id")["observed"].unique().map(list).to_dict() == {
+        "A": [True],
+        "B": [True],
+        "C": [False],
+    }
+
+
+def test_the_interval_is_the_forecast_and_its_errors_never_below_zero(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    first, last = table[table["horizon_min"] == 15], table[table["horizon_min"] == 60]
+    np.testing.assert_allclose(first["speed_p90"], first["speed"] + 2, rtol=1e-5)
+    np.testing.assert_allclose(first["speed_p10"], first["speed"] - 1, rtol=1e-5)
+    assert (last["speed_p10"] == 0).all()
+
+
+def test_a_task_that_the_model_lacks_leaves_its_columns_empty(bundle: Bundle) -> None:
+    settings = toy_settings(model={"tasks": ["speed"]}, training={"max_epochs": 1})
+    grid = grid_from_slices(SLICES_TABLE, NETWORK.segment_ids, 15)
+    dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), settings)
+    alone = dataclasses.replace(bundle, model=fit(dataset, settings).model)
+    table = predict_newest(alone, NETWORK, SLICES_TABLE, 15)
+    for name in ("congestion", "p_gridlock", "rush_hour", "p_rush_hour"):
+        assert table[name].null_count == 12, name
+    assert table["speed"].null_count == 0
+
+
+def test_another_network_is_refused_with_the_difference(bundle: Bundle) -> None:
+    with pytest.raises(
+        BundleError,
+        match=r"3 segments are missing \(such as 'A'\) and 8 segments are new \(such as 'east",
+    ):
+        predict_newest(bundle, crossroads_network(), SLICES_TABLE, 15)
+
+
+def test_the_same_segments_with_other_links_are_refused(bundle: Bundle) -> None:
+    cut = dataclasses.replace(NETWORK, links=NETWORK.links.iloc[:1])
+    with pytest.raises(BundleError, match="the same segments, but other links"):
+        predict_newest(bundle, cut, SLICES_TABLE, 15)
+
+
+def test_slices_of_another_length_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="slices of 15 minutes, these have 5"):
+        predict_newest(bundle, NETWORK, SLICES_TABLE, 5)
+
+
+def test_too_short_a_history_is_refused(bundle: Bundle) -> None:
+    short = slices_of(SPEED[:2])
+    with pytest.raises(DataError, match=r"sees 4 slices, but .* reach back over 2 only"):
+        predict_newest(bundle, NETWORK, short, 15)

@@ -1,0 +1,84 @@
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import matplotlib.image as images
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from roadgraph.report import plots
+from roadgraph.report.style import CLASS_COLOURS
+from tests.toy import straight_network
+
+
+def colours_of(path: Path) -> set[tuple[int, int, int]]:
+    """Return the colours of a picture, 0-255."""
+    pixels = (images.imread(path)[:, :, :3] * 255).round().astype(int)
+    return {tuple(colour) for colour in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
+
+
+def as_255(colour: str) -> tuple[int, ...]:
+    return tuple(round(part * 255) for part in to_rgb(colour))
+
+
+@pytest.fixture
+def predictions() -> pd.DataFrame:
+    """A, B and C in gridlock, moderate and free flow in 15 minutes, all free in 30."""
+    rows = [
+        ("A", 15, "gridlock"), ("B", 15, "moderate"), ("C", 15, "free_flow"),
+        ("A", 30, "free_flow"), ("B", 30, "free_flow"), ("C", 30, "free_flow"),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["segment_id", "horizon_min", "congestion"])
+    issued = pd.Timestamp("2026-01-05T00:00Z")
+    table["issued_at"] = issued
+    table["slice_start"] = issued + pd.to_timedelta(table["horizon_min"] - 15, unit="min")
+    return table
+
+
+def test_the_map_shows_the_class_of_every_segment(
+    predictions: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "map.png"
+    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+    shown = colours_of(path)
+    for name in ("gridlock", "moderate", "free_flow"):
+        assert as_255(CLASS_COLOURS[name]) in shown
+
+
+def test_the_same_map_gives_the_same_bytes(predictions: pd.DataFrame, tmp_path: Path) -> None:
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path in paths:
+        plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_other_plots_are_pictures_of_their_figures(tmp_path: Path) -> None:
+    history = [
+        {"epoch": 0, "train_loss": 2.0, "val_loss": 1.9},
+        {"epoch": 1, "train_loss": 1.0, "val_loss": 1.5},
+    ]
+    scores = pd.DataFrame(
+        {
+            "model": ["persistence", "persistence", "gcn", "gcn", "silent", "silent"],
+            "horizon_min": [15, 30] * 3,
+            "macro_f1": [0.5, 0.4, 0.6, 0.5, np.nan, np.nan],
+            "baseline": [True, True, False, False, True, True],
+        }
+    )
+    plots.plot_learning_curves(history, "gcn", tmp_path / "curves.png")
+    plots.plot_confusion(np.diag([5, 4, 3, 2]), "gcn", tmp_path / "confusion.png")
+    plots.plot_scores(scores, "macro_f1", "macro F1", "Test", tmp_path / "scores.png")
+    plots.plot_network(straight_network(), tmp_path / "network.png")
+    for name, colour in (
+        ("curves", "#2c7fb8"), ("scores", "#2c7fb8"), ("scores", "#495057"),
+        ("network", "#2c7fb8"), ("confusion", "#08306b"),
+    ):  # fmt: skip
+        assert as_255(colour) in colours_of(tmp_path / f"{name}.png"), name
+
+
+def test_colours_of_the_classes_differ_in_lightness_too() -> None:
+    lightness = sorted(
+        float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114))) for colour in CLASS_COLOURS.values()
+    )
+    assert min(np.diff(lightness)) > 0.03

@@ -1,0 +1,138 @@
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from roadgraph.calendar import (
+    city_zone,
+    clock_features,
+    clock_from,
+    day_bounds,
+    local_days,
+    local_hours,
+    local_weekdays,
+)
+from roadgraph.errors import SettingsError
+
+BANGKOK = ZoneInfo("Asia/Bangkok")
+BERLIN = ZoneInfo("Europe/Berlin")
+HOUR_SIN, HOUR_COS, DOW_SIN, DOW_COS, IS_WEEKEND = range(5)
+
+
+def local(zone: ZoneInfo, *times: str) -> pd.DatetimeIndex:
+    """Return local times as the slices carry them: in UTC."""
+    return pd.DatetimeIndex([pd.Timestamp(time, tz=zone).tz_convert("UTC") for time in times])
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere", "Asia", "../etc/localtime", "/etc/localtime"])
+def test_a_time_zone_that_is_none_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"city\.timezone: no time zone") as error:
+        city_zone(name)
+    assert f"'{name}'" in str(error.value)
+
+
+def test_a_time_zone_is_found_by_its_iana_name() -> None:
+    assert city_zone("Asia/Bangkok") == BANGKOK
+
+
+def test_clock_goes_on_without_a_gap() -> None:
+    start = pd.Timestamp("2026-01-05T23:45", tz="UTC")
+    expected = [start, start + pd.Timedelta("15min"), start + pd.Timedelta("30min")]
+    assert list(clock_from(start, 3, 15)) == expected
+
+
+def test_local_hours_carry_their_fraction_in_the_citys_zone() -> None:
+    starts = pd.DatetimeIndex(["2026-01-05T00:00Z", "2026-01-05T10:45Z", "2026-01-05T16:59:06Z"])
+    np.testing.assert_allclose(local_hours(starts, BANGKOK), [7, 17.75, 23.985], atol=1e-12)
+
+
+def test_the_weekday_is_the_local_one() -> None:
+    # Sunday 18:00 in UTC is Monday 01:00 in Bangkok.
+    starts = pd.DatetimeIndex(["2026-01-04T18:00Z", "2026-01-04T16:59Z"])
+    assert local_weekdays(starts, BANGKOK).tolist() == [0, 6]
+    assert local_weekdays(starts, ZoneInfo("UTC")).tolist() == [6, 6]
+
+
+def test_hour_features_at_the_four_corners_of_the_day() -> None:
+    times = [f"2026-01-05T{hour}:00" for hour in ("00", "06", "12", "18")]
+    features = clock_features(local(BANGKOK, *times), BANGKOK)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features[:, HOUR_SIN], [0, 1, 0, -1], atol=1e-6)
+    np.testing.assert_allclose(features[:, HOUR_COS], [1, 0, -1, 0], atol=1e-6)
+
+
+def test_quarter_to_midnight_lies_as_near_to_midnight_as_quarter_past() -> None:
+    times = ("2026-01-05T23:45", "2026-01-06T00:00", "2026-01-06T00:15", "2026-01-05T12:00")
+    before, midnight, after, noon = clock_features(local(BANGKOK, *times), BANGKOK)[:, :2]
+    # A chord of 15 minutes on the unit circle: 2 sin(pi / 96).
+    step = 2 * np.sin(np.pi / 96)
+    assert np.linalg.norm(midnight - before) == pytest.approx(step, abs=1e-6)
+    assert np.linalg.norm(after - midnight) == pytest.approx(step, abs=1e-6)
+    assert np.linalg.norm(noon - midnight) == pytest.approx(2, abs=1e-6)
+
+
+def test_sunday_lies_as_near_to_monday_as_tuesday_does() -> None:
+    times = ("2026-01-04T12:00", "2026-01-05T12:00", "2026-01-06T12:00", "2026-01-08T12:00")
+    features = clock_features(local(BANGKOK, *times), BANGKOK)[:, [DOW_SIN, DOW_COS]]
+    sunday, monday, tuesday, thursday = features
+    np.testing.assert_allclose(monday, [0, 1], atol=1e-6)
+    step = 2 * np.sin(np.pi / 7)
+    assert np.linalg.norm(monday - sunday) == pytest.approx(step, abs=1e-6)
+    assert np.linalg.norm(tuesday - monday) == pytest.approx(step, abs=1e-6)
+    assert np.linalg.norm(thursday - monday) == pytest.approx(2 * np.sin(3 * np.pi / 7), abs=1e-6)
+
+
+def test_the_weekend_is_local_saturday_and_sunday_from_midnight_to_midnight() -> None:
+    times = (
+        "2026-01-09T23:45", "2026-01-10T00:00", "2026-01-10T12:00",
+        "2026-01-11T23:45", "2026-01-12T00:00",
+    )  # fmt: skip
+    features = clock_features(local(BANGKOK, *times), BANGKOK)
+    assert features[:, IS_WEEKEND].tolist() == [0, 1, 1, 1, 0]
+
+
+def test_local_hours_follow_the_clock_through_both_changes_in_berlin() -> None:
+    # 2026-03-29: 02:00 is skipped. 2026-10-25: 02:00 comes twice.
+    spring = clock_from(pd.Timestamp("2026-03-29T00:00Z"), 3, 60)
+    autumn = clock_from(pd.Timestamp("2026-10-24T23:00Z"), 4, 60)
+    assert local_hours(spring, BERLIN).tolist() == [1, 3, 4]
+    assert local_hours(autumn, BERLIN).tolist() == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours", "first"),
+    [
+        (date(2026, 3, 28), 24, "2026-03-27T23:00Z"),
+        (date(2026, 3, 29), 23, "2026-03-28T23:00Z"),
+        (date(2026, 10, 25), 25, "2026-10-24T22:00Z"),
+        (date(2026, 10, 26), 24, "2026-10-25T23:00Z"),
+    ],
+)
+def test_local_days_in_berlin_have_23_24_or_25_hours(day: date, hours: int, first: str) -> None:
+    start, end = day_bounds(day, BERLIN)
+    assert start == pd.Timestamp(first)
+    assert end - start == pd.Timedelta(hours=hours)
+    quarters = clock_from(start - pd.Timedelta("15min"), 4 * hours + 2, 15)
+    inside = local_days(quarters, BERLIN) == day
+    assert inside.tolist() == [False] + [True] * (4 * hours) + [False]
+
+
+def test_a_day_without_a_midnight_begins_when_its_clock_does() -> None:
+    # In Cairo the clock went from 23:59 to 01:00 into Friday, 2026-04-24.
+    start, end = day_bounds(date(2026, 4, 24), ZoneInfo("Africa/Cairo"))
+    assert start == pd.Timestamp("2026-04-23T22:00Z")
+    assert end - start == pd.Timedelta(hours=23)
+
+
+def test_a_day_with_two_midnights_begins_with_the_first() -> None:
+    # In Havana the clock went back from 01:00 to 00:00 on 2026-11-01.
+    start, end = day_bounds(date(2026, 11, 1), ZoneInfo("America/Havana"))
+    assert start == pd.Timestamp("2026-11-01T04:00Z")
+    assert end - start == pd.Timedelta(hours=25)
+
+
+def test_the_local_day_is_not_the_day_in_utc() -> None:
+    starts = pd.DatetimeIndex(["2026-01-04T16:45Z", "2026-01-04T17:00Z"])
+    assert local_days(starts, BANGKOK).tolist() == [date(2026, 1, 4), date(2026, 1, 5)]

@@ -1,0 +1,151 @@
+"""The command as a user runs it: exit codes, messages, files."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from roadgraph import cli
+from tests.toy_city import write_city
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, str, str]:
+    """Run ``roadgraph`` in this process; return exit code, standard output and error."""
+    monkeypatch.setattr(sys, "argv", ["roadgraph", *arguments])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    code = ended.value.code
+    return (0 if code is None else int(code)), out, " ".join(err.split())
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> list[str]:
+    return write_city(tmp_path / "city")
+
+
+def test_the_whole_way_by_four_commands(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    city: list[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(cli.screen, "width", 200, raising=False)
+    code, out, _ = run(monkeypatch, capsys, "network", *city)
+    assert code == 0
+    assert "segments 3" in out
+    code, out, _ = run(monkeypatch, capsys, "slices", *city)
+    assert code == 0
+    assert re.search(r"([\d,]+) rows in, \1 used, 0 refused", out)
+    code, out, _ = run(monkeypatch, capsys, "train", *city, "size=enhanced")
+    assert code == 0
+    assert "gcn-enhanced" in out
+    assert "persistence" in out
+    assert "mlflow ui --backend-store-uri sqlite:///" in out
+    bundle = tmp_path / "city" / "work" / "toy" / "bundles" / "gcn-enhanced"
+    predictions = tmp_path / "mine.csv"
+    code, _, err = run(
+        monkeypatch, capsys,
+        "predict", *city, "--bundle", str(bundle), "--out", str(predictions),
+    )  # fmt: skip
+    assert code == 0, err
+    assert len(predictions.read_text("utf-8").splitlines()) == 1 + 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.max_epoch=3"], "no setting 'training.max_epoch'; did you mean 'training.max_"),
+        (["model=gnc"], "model: no choice 'gnc' (there are gcn, mlp); did you mean 'gcn'?"),
+        (["training.max_epochs=0"], "training.max_epochs: must be at least 1 (found 0)"),
+        (["city.roads=nowhere.geojson"], "road layer nowhere.geojson is missing; set city.roads"),
+        (["city.timezone=Mars/Olympus"], "no time zone 'Mars/Olympus'"),
+    ],
+)
+def test_a_mistake_is_one_message_on_standard_error_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    city: list[str],
+    overrides: list[str],
+    message: str,
+) -> None:
+    run(monkeypatch, capsys, "network", *city)
+    command = "slices" if "timezone" in overrides[0] else "network"
+    code, out, err = run(monkeypatch, capsys, command, *city, *overrides)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert "error:" not in out
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    city: list[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    code, _, err = run(monkeypatch, capsys, "network", *city, f"workspace={tmp_path / 'file'}")
+    assert code == 2
+    assert "file" in err
+    assert "Traceback" not in err
+
+
+def test_an_error_leaves_nothing_half_written(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    city: list[str],
+    tmp_path: Path,
+) -> None:
+    run(monkeypatch, capsys, "network", *city)
+    empty = tmp_path / "empty.parquet"
+    empty.write_bytes(b"")
+    work = tmp_path / "city" / "work"
+    before = sorted(work.rglob("*"))
+    code, _, err = run(monkeypatch, capsys, "slices", *city, f"city.fixes={empty}")
+    assert code == 2
+    assert "empty.parquet is empty" in err
+    assert sorted(work.rglob("*")) == before
+
+
+def test_doctor_tells_versions_devices_and_extras(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(monkeypatch, capsys, "doctor")
+    assert code == 0
+    for fact in ("torch: ", "GPU: ", "torch-scatter: ", "sample: ", "pipelines: "):
+        assert fact in out
+
+
+def test_settings_lists_every_setting_with_its_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(monkeypatch, capsys, "settings", "training.max_epochs=7")
+    assert code == 0
+    assert "training.max_epochs=7" in out
+    assert "passes over the training span at most [1 to 10000]; int" in out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """``roadgraph --help`` must answer at once, so nothing slow may be imported for it."""
+    code = (
+        "import sys, roadgraph.cli; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} & "
+        "{'torch', 'pandas', 'numpy', 'polars', 'mlflow', 'geopandas', 'hydra', 'pydantic'}))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(out.stdout) == []
+
+
+def test_the_module_can_be_run() -> None:
+    out = subprocess.run(
+        [sys.executable, "-m", "roadgraph", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("network", "slices", "train", "compare", "predict", "demo", "doctor"):
+        assert command in out.stdout

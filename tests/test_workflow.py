@@ -1,0 +1,187 @@
+"""The whole way on a toy city: files in, results and predictions out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from roadgraph.errors import BundleError, DataError, SettingsError
+from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
+from roadgraph.settings import Settings
+from roadgraph.workflow import (
+    Comparison,
+    members_of,
+    run_comparison,
+    run_network,
+    run_prediction,
+    run_slices,
+)
+from tests.toy_city import DAYS, city_settings
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return city_settings(tmp_path_factory.mktemp("city") / "city")
+
+
+@pytest.fixture(scope="module")
+def imported(settings: Settings) -> Settings:
+    run_network(settings)
+    run_slices(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def comparison(imported: Settings) -> Comparison:
+    return run_comparison(imported, members_of(imported, ["mlp-simple", "gcn-enhanced"]))
+
+
+@pytest.fixture(scope="module")
+def predictions(imported: Settings, comparison: Comparison) -> pd.DataFrame:
+    path = run_prediction(imported, comparison.bundles["gcn-enhanced"], None)
+    return PREDICTIONS.conform(pq.read_table(path)).to_pandas()
+
+
+def test_every_fix_is_accounted_for_and_every_slice_is_there(settings: Settings) -> None:
+    network, _ = run_network(settings)
+    report, rows, workspace = run_slices(settings)
+    assert network.segment_ids == ["A", "B", "C"]
+    assert report.refused == {}
+    assert report.rows_used == report.rows_in
+    assert rows == DAYS * 96 * 3
+    days = sorted(path.name for path in workspace.slices.iterdir())
+    assert days == [f"2026-01-0{day}" for day in range(5, 5 + DAYS)]
+    manifest = json.loads((workspace.slices / days[0] / "manifest.json").read_text("utf-8"))
+    assert manifest["rows"] == 96 * 3
+    assert manifest["run"]["rows_in"] == report.rows_in
+
+
+def test_the_same_input_gives_the_same_bytes(settings: Settings) -> None:
+    run_network(settings)
+    tables = []
+    for _ in range(2):
+        _, _, workspace = run_slices(settings)
+        files = [*sorted(workspace.slices.rglob("*.*")), workspace.traversals]
+        tables.append([path.read_bytes() for path in files])
+    assert tables[0] == tables[1]
+
+
+def test_results_show_models_beside_baselines_at_every_horizon(comparison: Comparison) -> None:
+    table = comparison.scores
+    names = ["persistence", "historical average", "majority class", "mlp-simple", "gcn-enhanced"]
+    assert table["model"].unique().tolist() == names
+    assert table.groupby("model")["horizon_min"].apply(list).iloc[0] == [15, 30, 45, 60]
+    assert table.groupby("horizon_min")["cells"].nunique().eq(1).all(), "the same cells for all"
+    # The toy traffic repeats every day, so its history knows nearly everything.
+    history = table[(table["model"] == "historical average") & (table["horizon_min"] == 30)]
+    assert history["macro_f1"].item() > 0.9
+    assert comparison.truth_scores is None
+
+
+def test_results_are_written_as_table_markdown_and_plots(comparison: Comparison) -> None:
+    written = pd.read_csv(comparison.folder / "results.csv")
+    assert written["model"].tolist() == comparison.scores["model"].tolist()
+    text = (comparison.folder / "results.md").read_text("utf-8")
+    assert "| gcn-enhanced | 60 |" in text
+    assert "Speeds in km/h" in text
+    assert "| speed MAE |" in text
+    plots = {path.name for path in (comparison.folder / "plots").iterdir()}
+    assert plots == {
+        "persistence-confusion.png", "historical-average-confusion.png",
+        "majority-class-confusion.png", "mlp-simple-confusion.png", "gcn-enhanced-confusion.png",
+        "mlp-simple-learning-curves.png", "gcn-enhanced-learning-curves.png",
+        "macro_f1.png", "speed_mae_kph.png",
+    }  # fmt: skip
+
+
+def test_predictions_have_a_row_for_every_segment_and_horizon(predictions: pd.DataFrame) -> None:
+    assert len(predictions) == 3 * 4
+    assert (
+        predictions.groupby("horizon_min")["segment_id"].apply(list).tolist()
+        == [["A", "B", "C"]] * 4
+    )
+    probability = predictions[[f"p_{name}" for name in CONGESTION_CLASSES]].to_numpy()
+    np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-6)
+    likeliest = np.asarray(CONGESTION_CLASSES)[probability.argmax(axis=1)]
+    assert predictions["congestion"].tolist() == likeliest.tolist()
+    assert (predictions["speed_p10"] <= predictions["speed"]).all()
+    assert (predictions["speed"] <= predictions["speed_p90"]).all()
+    assert ((predictions["p_rush_hour"] > 0.5) == predictions["rush_hour"]).all()
+    assert predictions["model"].unique().tolist() == ["gcn-enhanced"]
+
+
+def test_predictions_are_for_the_slices_after_the_newest(predictions: pd.DataFrame) -> None:
+    # The newest slice of the toy begins on Friday at 23:45 local time, 16:45 UTC.
+    issued = pd.Timestamp("2026-01-09T17:00Z")
+    assert predictions["issued_at"].unique().tolist() == [issued]
+    first = predictions.drop_duplicates("horizon_min").set_index("horizon_min")["slice_start"]
+    assert first.to_dict() == {
+        15: issued,
+        30: issued + pd.Timedelta("15min"),
+        45: issued + pd.Timedelta("30min"),
+        60: issued + pd.Timedelta("45min"),
+    }
+    assert predictions["observed"].all()
+
+
+def test_a_segment_without_any_probe_is_predicted_too(
+    imported: Settings, comparison: Comparison, tmp_path: Path
+) -> None:
+    """The taxis never turn back, so nobody drives on the way west."""
+    out = run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.csv")
+    assert len(pd.read_csv(out)) == 12
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_predictions_to_another_kind_of_file_are_refused(
+    imported: Settings, comparison: Comparison, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"write a \.parquet or a \.csv file"):
+        run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.xlsx")
+
+
+def test_an_unknown_model_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"no model 'gcn-enhanecd'.*did you mean 'gcn-enhanced"):
+        members_of(Settings(), ["gcn-enhanecd"])
+
+
+def test_members_keep_all_other_settings() -> None:
+    (member,) = members_of(Settings(workspace="elsewhere"), ["gcn-enhanced-self-loops"])
+    assert (member.model.name, member.model.graph, member.size) == ("gcn", "self_loops", "enhanced")
+    assert member.workspace == "elsewhere"
+
+
+def test_predicting_without_a_bundle_says_how_to_train_one(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(BundleError, match=r"no bundle .*gcn-simple.*roadgraph train"):
+        run_prediction(Settings(workspace=str(tmp_path)), None, None)
+
+
+def test_slices_without_a_network_say_how_to_import_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="import the roads first: roadgraph network"):
+        run_slices(Settings(workspace=str(tmp_path)))
+
+
+def test_a_missing_truth_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    settings = city_settings(tmp_path / "city", "city.truth=nowhere.parquet")
+    run_network(settings)
+    run_slices(settings)
+    with pytest.raises(DataError, match=r"truth nowhere\.parquet is missing"):
+        run_comparison(settings, [])
+
+
+def test_slices_of_another_length_are_refused_when_training(tmp_path: Path) -> None:
+    overrides = ["slices.minutes=30", "dataset.horizons_min=[30,60]"]
+    settings = city_settings(tmp_path / "city")
+    run_network(settings)
+    run_slices(settings)
+    other = city_settings(
+        tmp_path / "other", *overrides, "evaluation.report_horizons_min=[30,60]",
+        f"workspace={settings.workspace}",
+    )  # fmt: skip
+    with pytest.raises(DataError, match="holds slices of 15 minutes, not 30"):
+        run_comparison(other, [])

@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from roadgraph.settings import CitySettings, Settings
+from roadgraph.workspace import Workspace
+
+
+def test_every_city_has_its_own_folder_and_all_share_one_mlflow_store() -> None:
+    first, second = (
+        Workspace.of(Settings(city=CitySettings(name=name), workspace="work"))
+        for name in ("one", "two")
+    )
+    assert first.network == Path("work/one/network")
+    assert first.bundle("mlp-simple") == Path("work/one/bundles/mlp-simple")
+    assert first.store == second.store == Path("work")
+    assert first.root != second.root
