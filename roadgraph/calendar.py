@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -63,19 +62,3 @@ def clock_features(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray
 def local_days(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     """Return the local calendar date of each slice, ``[T]`` of ``datetime.date``."""
     return np.asarray(slice_starts.tz_convert(zone).date)
-
-
-def day_bounds(day: date, zone: ZoneInfo) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the first instant of the local ``day`` and of the day after, both in UTC.
-
-    They lie 23 or 25 hours apart on the days when daylight saving begins or ends. Where the clock
-    skips midnight the day begins after the skipped hour; where it shows midnight twice, at the
-    first.
-    """
-    start, end = (
-        pd.Timestamp(midnight)
-        .tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
-        .tz_convert("UTC")
-        for midnight in (day, day + timedelta(days=1))
-    )
-    return start, end

@@ -227,7 +227,7 @@ def doctor() -> None:
     for title, rows in examine().items():
         screen.print(f"[bold]{title}[/]")
         for name, value in rows.items():
-            screen.print(f"  {name}: {value}", highlight=False, soft_wrap=True)
+            screen.print(f"  {name}: {value}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -246,7 +246,7 @@ def settings(
         if row.setting.low is not None:
             limits = f" [{row.setting.low:g} to {row.setting.high:g}]"
         unit = f" ({row.setting.unit})" if row.setting.unit else ""
-        screen.print(f"[bold]{row.key}[/]={value!r}", highlight=False, soft_wrap=True)
+        screen.print(f"{row.key}={value!r}", highlight=False, soft_wrap=True, markup=False)
         screen.print(
             f"    {row.setting.doc}{unit}{limits}; {row.kind}",
             highlight=False,
@@ -305,7 +305,7 @@ def _finish(bars: Progress) -> None:
 
 
 def _written(path: Path) -> None:
-    screen.print(f"wrote {path}", soft_wrap=True, highlight=False)
+    screen.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
 
 
 def main() -> None:

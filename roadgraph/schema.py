@@ -6,11 +6,15 @@ This module is the only place where a column order, a feature order or a list of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
-from roadgraph.errors import DataError
+from roadgraph.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 UTC = pa.timestamp("us", tz="UTC")
 
@@ -32,6 +36,37 @@ class Table:
     def columns(self) -> list[str]:
         """The column names in their order."""
         return list(self.schema.names)
+
+    def renaming(
+        self, mapping: Mapping[str, str], found: Sequence[str], source: str, setting: str
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return which columns of a source to drop and which to rename to our names.
+
+        A mapped column takes the place of one that already has our name.
+
+        Args:
+            mapping: our name to the source's.
+            found: the source's columns.
+            source: its file, for the message.
+            setting: where the mapping stands, such as ``probes.columns``.
+
+        Raises:
+            DataError: a name of ours that this table does not have, or one of theirs that the
+                source does not have.
+        """
+        for ours, theirs in mapping.items():
+            if ours not in self.columns:
+                raise DataError(
+                    f"{setting}.{ours}: table '{self.name}' has no such column"
+                    f"{nearest(ours, self.columns)}"
+                )
+            if theirs not in found:
+                raise DataError(
+                    f"{source}: column '{theirs}', which {setting}.{ours} names, is missing "
+                    f"(found {', '.join(found)}){nearest(theirs, found)}"
+                )
+        replaced = set(mapping) & set(found) - set(mapping.values())
+        return sorted(replaced), {theirs: ours for ours, theirs in mapping.items()}
 
     def conform(self, table: pa.Table) -> pa.Table:
         """Return ``table`` with exactly this schema's columns, types and order, sorted by key.

@@ -119,6 +119,7 @@ def test_doctor_tells_versions_devices_and_extras(
 ) -> None:
     code, out, _ = run(monkeypatch, capsys, "doctor")
     assert code == 0
+    assert "sample: ready" in out or ".[sample]'" in out
     for fact in ("torch: ", "GPU: ", "torch-scatter: ", "sample: ", "pipelines: "):
         assert fact in out
 

@@ -42,13 +42,11 @@ def read_road_layer(path: Path, settings: NetworkSettings) -> Network:
         raise DataError(f"{path} cannot be read as a road layer: {reason}") from error
     if not isinstance(layer, gpd.GeoDataFrame) or layer.empty:
         raise DataError(f"{path}: no road segment in it; is this the right file?")
-    # A mapped column takes the place of one that already has our name.
-    replaced = {ours for ours, theirs in settings.columns.items() if theirs in layer.columns}
-    layer = layer.drop(columns=replaced - set(settings.columns.values()), errors="ignore")
-    layer = layer.rename(columns={theirs: ours for ours, theirs in settings.columns.items()})
+    found = [str(name) for name in layer.columns if name != "geometry"]
+    drop, rename = SEGMENTS.renaming(settings.columns, found, str(path), "network.columns")
+    layer = layer.drop(columns=drop).rename(columns=rename)
     for column in REQUIRED:
         if column not in layer.columns:
-            found = [str(name) for name in layer.columns if name != "geometry"]
             raise DataError(
                 f"{path}: column '{column}' is missing (found {', '.join(found)})"
                 f"{nearest(column, found)} Map it with network.columns.{column}=NAME"

@@ -55,10 +55,8 @@ def read_fixes(path: Path, settings: ProbesSettings) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as fixes: {reason}") from error
-    # A mapped column takes the place of one that already has our name.
-    replaced = {ours for ours, theirs in settings.columns.items() if theirs in raw.columns}
-    raw = raw.drop(replaced - set(settings.columns.values()), strict=False)
-    raw = raw.rename({theirs: ours for ours, theirs in settings.columns.items()}, strict=False)
+    drop, rename = FIXES.renaming(settings.columns, raw.columns, str(path), "probes.columns")
+    raw = raw.drop(drop).rename(rename)
     for column in FIXES.columns:
         if column not in raw.columns and column not in OPTIONAL:
             raise DataError(

@@ -49,11 +49,15 @@ def slices_from_traversals(traversals: IntoDataFrameT, slice_minutes: int) -> In
         nw.col("weighted").sum(),
         nw.col("squared").sum(),
         nw.col("speed_kph").median().alias("median_speed"),
-        nw.col("vehicle_id").n_unique().cast(nw.Int32).alias("count_probes"),
+        nw.col("vehicle_id").n_unique().alias("count_probes"),
         nw.col("share").sum(),
         nw.col("confidence").mean(),
     )
-    moments = sums.with_columns(mean_speed=nw.col("weighted") / nw.col("weight"))
+    # The cast stays out of the aggregation, where pandas would run it group by group.
+    moments = sums.with_columns(
+        mean_speed=nw.col("weighted") / nw.col("weight"),
+        count_probes=nw.col("count_probes").cast(nw.Int32),
+    )
     variance = nw.col("squared") / nw.col("weight") - nw.col("mean_speed") * nw.col("mean_speed")
     # Rounding can leave the variance of equal speeds a hair below zero.
     moments = moments.with_columns(

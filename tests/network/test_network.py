@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -165,8 +166,10 @@ def test_fingerprint_changes_with_ids_links_and_weights_but_not_with_limits() ->
 
 
 @pytest.mark.parametrize("make", [straight_network, crossroads_network, detector_network])
-def test_a_network_comes_back_from_its_files_as_it_went_in(make: object, tmp_path: Path) -> None:
-    network = make()  # type: ignore[operator]
+def test_a_network_comes_back_from_its_files_as_it_went_in(
+    make: Callable[[], Network], tmp_path: Path
+) -> None:
+    network = make()
     write_network(network, tmp_path / "network")
     back = read_network(tmp_path / "network")
     assert_frame_equal(back.links, network.links)
