@@ -168,7 +168,7 @@ PREDICTIONS = Table(
         ("slice_start", UTC, "UTC"),
         ("segment_id", pa.string(), ""),
         ("horizon_min", pa.int32(), "min"),
-        ("congestion", pa.string(), "the likeliest class"),
+        ("congestion", pa.string(), "the class answered; see training.decision"),
         ("p_gridlock", pa.float32(), "0-1"),
         ("p_congested", pa.float32(), "0-1"),
         ("p_moderate", pa.float32(), "0-1"),

@@ -271,6 +271,13 @@ class TrainingSettings:
         Literal["none", "sqrt_inverse", "inverse"],
         Setting("how rare classes count more in the congestion loss (training frequencies)"),
     ] = "none"
+    decision: Annotated[
+        Literal["likeliest", "macro_f1"],
+        Setting(
+            "the class to answer: the likeliest, or the probabilities weighted so that macro F1 "
+            "on the validation span is best"
+        ),
+    ] = "macro_f1"
     device: Annotated[
         Literal["auto", "cpu", "gpu"], Setting("auto takes the GPU when there is one")
     ] = "auto"

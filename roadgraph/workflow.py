@@ -43,6 +43,7 @@ from roadgraph.storage import whole_file, whole_folder
 from roadgraph.tracking.store import Record, record_runs, tracking_uri
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.training.calibration import speed_error_quantiles
+from roadgraph.training.decision import macro_f1_weights
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import forecast
 from roadgraph.workspace import Workspace
@@ -156,11 +157,13 @@ def run_comparison(
     forecasts = all_baselines(dataset, origins, settings)
     baselines = {item.name for item in forecasts}
     trainings: dict[str, Trained] = {}
+    decisions: dict[str, np.ndarray] = {}
     for member in members:
         title = model_title(member.model, member.size)
         trained = fit(dataset, member, lambda figures, title=title: on_epoch(title, figures))  # type: ignore[misc]
         trainings[title] = trained
-        forecasts.append(_forecast(title, trained, dataset, origins))
+        decisions[title] = _decision_weights(title, trained, dataset, member)
+        forecasts.append(_forecast(title, trained, dataset, origins, decisions[title]))
 
     def scored(labels: Labels) -> pd.DataFrame:
         rows = [
@@ -178,7 +181,7 @@ def run_comparison(
     bundles = {}
     for member in members:
         title = model_title(member.model, member.size)
-        bundle = _bundle(title, trainings[title], dataset, member, scores)
+        bundle = _bundle(title, trainings[title], dataset, member, scores, decisions[title])
         write_bundle(bundle, workspace.bundle(title))
         bundles[title] = workspace.bundle(title)
     folder = workspace.results
@@ -240,7 +243,13 @@ def _truth_labels(settings: Settings, dataset: Dataset) -> Labels | None:
     return labels_of_speeds(dataset.grid, speeds, dataset.free_flow_kph, settings)
 
 
-def _forecast(title: str, trained: Trained, dataset: Dataset, origins: np.ndarray) -> Forecast:
+def _forecast(
+    title: str,
+    trained: Trained,
+    dataset: Dataset,
+    origins: np.ndarray,
+    decision_weights: np.ndarray,
+) -> Forecast:
     return forecast(
         title,
         trained.model,
@@ -249,17 +258,42 @@ def _forecast(title: str, trained: Trained, dataset: Dataset, origins: np.ndarra
         origins,
         dataset.window,
         dataset.preparation,
+        decision_weights,
     )
 
 
+def _validation_origins(dataset: Dataset) -> np.ndarray:
+    return dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
+
+
+def _decision_weights(
+    title: str, trained: Trained, dataset: Dataset, member: Settings
+) -> np.ndarray:
+    likeliest = np.ones(len(CONGESTION_CLASSES))
+    if member.training.decision == "likeliest" or "congestion" not in member.model.tasks:
+        return likeliest
+    origins = _validation_origins(dataset)
+    said = _forecast(title, trained, dataset, origins, likeliest)
+    assert said.congestion_probability is not None
+    label = dataset.labels.congestion[origins[:, None] + np.asarray(dataset.horizons)]
+    known = label != NO_LABEL
+    return macro_f1_weights(said.congestion_probability[known], label[known])
+
+
 def _bundle(
-    title: str, trained: Trained, dataset: Dataset, member: Settings, scores: pd.DataFrame
+    title: str,
+    trained: Trained,
+    dataset: Dataset,
+    member: Settings,
+    scores: pd.DataFrame,
+    decision_weights: np.ndarray,
 ) -> Bundle:
-    validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
     errors = np.zeros((len(dataset.horizons), 2))
     if "speed" in member.model.tasks:
         errors = speed_error_quantiles(
-            _forecast(title, trained, dataset, validation), dataset.labels, dataset.horizons
+            _forecast(title, trained, dataset, _validation_origins(dataset), decision_weights),
+            dataset.labels,
+            dataset.horizons,
         )
     kept = scores[scores["baseline"] | (scores["model"] == title)]
     return Bundle(
@@ -272,6 +306,7 @@ def _bundle(
         slice_minutes=dataset.grid.slice_minutes,
         window=dataset.window,
         horizons=dataset.horizons,
+        decision_weights=decision_weights,
         speed_errors=errors,
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint=dataset.graph.fingerprint,

@@ -15,6 +15,7 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
+from roadgraph.training.decision import decide
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.
     }
     if "congestion" in given:
         probability = given["congestion"][0].reshape(cells, len(CONGESTION_CLASSES))
-        columns["congestion"] = np.asarray(CONGESTION_CLASSES)[probability.argmax(axis=1)]
+        decided = decide(probability, bundle.decision_weights)
+        columns["congestion"] = np.asarray(CONGESTION_CLASSES)[decided]
         for place, name in enumerate(CONGESTION_CLASSES):
             columns[f"p_{name}"] = probability[:, place]
     if "rush_hour" in given:

@@ -53,6 +53,7 @@ class Bundle:
         slice_minutes: length of the slices that it was trained on.
         window: slices that it sees.
         horizons: steps ahead that it forecasts.
+        decision_weights: ``[4]`` by which the congestion class is decided.
         speed_errors: ``[H, 2]`` 10 and 90 % quantiles of its speed errors in km/h.
         segment_ids: the network's segments in their order.
         network_fingerprint: of segments and links.
@@ -69,6 +70,7 @@ class Bundle:
     slice_minutes: int
     window: int
     horizons: tuple[int, ...]
+    decision_weights: np.ndarray
     speed_errors: np.ndarray
     segment_ids: tuple[str, ...]
     network_fingerprint: str
@@ -94,6 +96,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             "slice_minutes": bundle.slice_minutes,
             "timezone": bundle.timezone,
             "city": bundle.city,
+            "decision_weights": bundle.decision_weights.tolist(),
             "speed_error_quantiles_kph": bundle.speed_errors.tolist(),
         },
         "classes.json": {
@@ -168,6 +171,7 @@ def read_bundle(folder: Path) -> Bundle:
         slice_minutes=features["slice_minutes"],
         window=features["window"],
         horizons=tuple(features["horizons"]),
+        decision_weights=np.asarray(features["decision_weights"]),
         speed_errors=np.asarray(features["speed_error_quantiles_kph"]),
         segment_ids=tuple(found["network.json"]["segment_ids"]),
         network_fingerprint=found["network.json"]["fingerprint"],

@@ -9,6 +9,7 @@ import torch
 
 from roadgraph.evaluation.forecast import Forecast
 from roadgraph.training.batches import windows
+from roadgraph.training.decision import decide
 
 if TYPE_CHECKING:
     from roadgraph.dataset.preparation import Preparation
@@ -61,10 +62,12 @@ def forecast(
     origins: np.ndarray,
     window: int,
     preparation: Preparation,
+    decision_weights: np.ndarray,
 ) -> Forecast:
     """Return the model's answers in the form in which every forecaster is judged.
 
-    Rush hour is a property of the slice, so its probability is the mean over the segments.
+    The congestion class is decided with ``decision_weights`` ``[4]``. Rush hour is a property of
+    the slice, so its probability is the mean over the segments.
     """
     given = answers(model, graph, inputs, origins, window, preparation)
     probability = given.get("congestion")
@@ -72,7 +75,7 @@ def forecast(
     return Forecast(
         name,
         origins,
-        None if probability is None else probability.argmax(-1).astype(np.int8),
+        None if probability is None else decide(probability, decision_weights),
         probability,
         None if rush is None else (rush[..., 1].mean(axis=2) > 0.5).astype(np.int8),
         given.get("speed"),

@@ -12,7 +12,7 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
 from roadgraph.predict.predictions import predict_newest
-from roadgraph.schema import SLICES
+from roadgraph.schema import CONGESTION_CLASSES, SLICES
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
@@ -61,6 +61,7 @@ def bundle() -> Bundle:
         slice_minutes=15,
         window=dataset.window,
         horizons=dataset.horizons,
+        decision_weights=np.array([1e6, 1.0, 1.0, 1.0]),
         speed_errors=np.array([[-1.0, 2.0], [-2.0, 3.0], [-3.0, 4.0], [-99.0, 5.0]]),
         segment_ids=tuple(NETWORK.segment_ids),
         network_fingerprint=NETWORK.fingerprint(),
@@ -98,6 +99,16 @@ def test_the_interval_is_the_forecast_and_its_errors_never_below_zero(bundle: Bu
     np.testing.assert_allclose(first["speed_p90"], first["speed"] + 2, rtol=1e-5)
     np.testing.assert_allclose(first["speed_p10"], first["speed"] - 1, rtol=1e-5)
     assert (last["speed_p10"] == 0).all()
+
+
+def test_the_class_is_decided_by_the_bundles_weights(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert (table["congestion"] == "gridlock").all()
+    plain = dataclasses.replace(bundle, decision_weights=np.ones(4))
+    table = predict_newest(plain, NETWORK, SLICES_TABLE, 15).to_pandas()
+    columns = [f"p_{name}" for name in CONGESTION_CLASSES]
+    likeliest = table[columns].idxmax(axis=1).str.removeprefix("p_")
+    assert table["congestion"].tolist() == likeliest.tolist()
 
 
 def test_a_task_that_the_model_lacks_leaves_its_columns_empty(bundle: Bundle) -> None:

@@ -95,7 +95,7 @@ def test_a_model_of_one_task_trains_and_forecasts_it_alone(
     trained = fit(dataset, settings)
     answer = forecast(
         "toy", trained.model, trained.graph, dataset.inputs, np.array([300]), dataset.window,
-        dataset.preparation,
+        dataset.preparation, np.ones(4),
     )  # fmt: skip
     given = {
         "congestion": answer.congestion is not None,
