@@ -1,0 +1,1 @@
+"""The seeded SUMO simulation behind the sample city."""
