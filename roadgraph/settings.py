@@ -226,6 +226,10 @@ class ModelSettings:
         GraphKind,
         Setting("the road graph, or self-loops alone: the control that has no neighbours"),
     ] = "network"
+    self_loop_weight: Annotated[
+        float,
+        Setting("weight of a segment's own features beside its neighbours' links", "", 0.01, 1000),
+    ] = 1.0
     tasks: Annotated[
         tuple[Literal["congestion", "rush_hour", "speed"], ...], Setting("heads of the model")
     ] = ("congestion", "rush_hour", "speed")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
-from torch_geometric.utils import coalesce, to_torch_csr_tensor
+from torch_geometric.utils import add_remaining_self_loops, coalesce, to_torch_csr_tensor
 
 if TYPE_CHECKING:
     from roadgraph.dataset.dataset import RoadGraph
@@ -32,18 +32,25 @@ class Graph:
 
 
 def normalised_graph(
-    edge_index: torch.Tensor, edge_weight: torch.Tensor | None, segments: int
+    edge_index: torch.Tensor,
+    edge_weight: torch.Tensor | None,
+    segments: int,
+    self_loop_weight: float = 1.0,
 ) -> Graph:
-    """Return ``D^-1/2 (A + I) D^-1/2`` (Kipf and Welling 2017, arXiv 1609.02907, eq. 2).
+    """Return ``D^-1/2 (A + w I) D^-1/2`` (Kipf and Welling 2017, arXiv 1609.02907, eq. 2: w = 1).
 
     Args:
         edge_index: ``[2, E]``, sources above targets.
         edge_weight: ``[E]``, or None for ones.
         segments: ``N``.
+        self_loop_weight: ``w``; a self-loop that is there already keeps its own weight.
     """
-    index, weight = gcn_norm(
-        edge_index, edge_weight, num_nodes=segments, add_self_loops=True, dtype=torch.float32
+    if edge_weight is None:
+        edge_weight = torch.ones(edge_index.shape[1])
+    index, weight = add_remaining_self_loops(
+        edge_index, edge_weight, fill_value=self_loop_weight, num_nodes=segments
     )
+    index, weight = gcn_norm(index, weight, num_nodes=segments, add_self_loops=False)
     size = (segments, segments)
     with warnings.catch_warnings():
         # torch announces that its sparse matrices are young; the tests hold them to PyG's numbers.
@@ -54,13 +61,14 @@ def normalised_graph(
     return Graph(gather, scatter)
 
 
-def road_graph(roads: RoadGraph, kind: str) -> Graph:
+def road_graph(roads: RoadGraph, kind: str, self_loop_weight: float = 1.0) -> Graph:
     """Return the graph for the models.
 
     Args:
         roads: directed links.
         kind: ``network``: every link in both directions, because queues grow against the traffic
             and vehicles come with it; ``self_loops``: no neighbour at all, the control.
+        self_loop_weight: weight of a segment's own features beside its neighbours' links.
 
     Raises:
         ValueError: another ``kind``.
@@ -77,4 +85,4 @@ def road_graph(roads: RoadGraph, kind: str) -> Graph:
         num_nodes=roads.segments,
         reduce="max",
     )
-    return normalised_graph(both, weights, roads.segments)
+    return normalised_graph(both, weights, roads.segments, self_loop_weight)

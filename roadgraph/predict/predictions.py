@@ -54,7 +54,8 @@ def predict_newest(
         )
     grid = _newest(slices, network.segment_ids, bundle)
     inputs = bundle.preparation.inputs(grid, city_zone(bundle.timezone))
-    graph = road_graph(road_graph_of(network), bundle.settings["model"]["graph"])
+    options = bundle.settings["model"]
+    graph = road_graph(road_graph_of(network), options["graph"], options["self_loop_weight"])
     origin = np.array([len(grid.slice_starts) - 1])
     given = answers(bundle.model, graph, inputs, origin, bundle.window, bundle.preparation)
     return PREDICTIONS.conform(_table(bundle, grid, given))

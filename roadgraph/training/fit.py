@@ -99,7 +99,7 @@ def fit(
         dataset.window,
         dataset.horizons,
     )
-    graph = road_graph(dataset.graph, settings.model.graph)
+    graph = road_graph(dataset.graph, settings.model.graph, settings.model.self_loop_weight)
     reach = max(dataset.horizons)
     train = dataset.splits.train.origins(dataset.window, reach)
     validation = dataset.splits.validation.origins(dataset.window, reach)

@@ -67,6 +67,29 @@ def test_same_numbers_and_gradients_as_pyg_on_random_graphs(seed: int, weighted:
     torch.testing.assert_close(ours.bias.grad, theirs.bias.grad, atol=1e-4, rtol=1e-4)
 
 
+def test_self_loops_that_are_there_already_count_as_in_pyg() -> None:
+    index, weight = torch.tensor([[0, 1, 1], [1, 1, 2]]), torch.tensor([1.0, 5.0, 2.0])
+    theirs = PyGGCNConv(2, 3)
+    ours = GCNConv(2, 3)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(3, 1, 2)
+    torch.testing.assert_close(
+        ours(x, normalised_graph(index, weight, 3))[:, 0], theirs(x[:, 0], index, weight)
+    )
+
+
+def test_self_loops_of_weight_2_are_pygs_improved_ones() -> None:
+    index, weight = random_links(9, 30, 2)
+    theirs = PyGGCNConv(2, 3, improved=True)
+    ours = GCNConv(2, 3)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(9, 1, 2)
+    torch.testing.assert_close(
+        ours(x, normalised_graph(index, weight, 9, self_loop_weight=2.0))[:, 0],
+        theirs(x[:, 0], index, weight),
+    )
+
+
 def test_a_state_dict_moves_both_ways() -> None:
     ours, theirs = GCNConv(4, 6), PyGGCNConv(4, 6)
     theirs.load_state_dict(ours.state_dict())
