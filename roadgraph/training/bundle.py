@@ -123,6 +123,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             },
             temporary / SEGMENTS_FILE,
         )
+        for name in (WEIGHTS_FILE, SEGMENTS_FILE):
+            (temporary / name).chmod(0o644)  # safetensors lets the owner alone read them
         (temporary / "config.yaml").write_text(
             yaml.safe_dump(bundle.settings, sort_keys=False), "utf-8"
         )
