@@ -95,12 +95,17 @@ def _check_together(settings: Settings) -> None:
         faults.append(
             f"evaluation.report_horizons_min: {unknown[0]} is not in dataset.horizons_min"
         )
+    report = settings.evaluation.report_horizons_min
+    if not report or list(report) != sorted(set(report)):
+        faults.append(
+            f"evaluation.report_horizons_min: must rise and not be empty (found {list(report)})"
+        )
+    weights = settings.training
+    used = [getattr(weights, f"{task}_weight") for task in settings.model.tasks]
+    if used and not any(used):
+        faults.append("training: all weights of the model's tasks are 0; nothing would be learned")
     if settings.dataset.train_share + settings.dataset.validation_share >= 1:
         faults.append("dataset.train_share + dataset.validation_share: nothing left to test on")
-    for name in ("relative_cuts", "absolute_cuts_kph"):
-        cuts = getattr(settings.labels, name)
-        if list(cuts) != sorted(set(cuts)):
-            faults.append(f"labels.{name}: must rise (found {list(cuts)})")
     if not settings.model.tasks:
         faults.append("model.tasks: needs at least one task")
     if settings.model.speed_from == "typical" and not settings.dataset.history_channels:
@@ -110,10 +115,30 @@ def _check_together(settings: Settings) -> None:
             f"probes.max_gap_s: must not be longer than a slice of {60 * minutes} s "
             f"(found {settings.probes.max_gap_s:g})"
         )
-    if settings.city.source == "detectors" and not settings.city.speeds:
-        faults.append("city.speeds: detectors need the table of their speeds")
+    faults += _faults_of_city_and_labels(settings)
     if faults:
         raise SettingsError("settings: " + "; ".join(faults))
+
+
+def _faults_of_city_and_labels(settings: Settings) -> list[str]:
+    faults = []
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", settings.city.name):
+        faults.append(
+            f"city.name: names a folder, so letters, digits, - and _ alone "
+            f"(found '{settings.city.name}')"
+        )
+    for start, end in settings.labels.rush_hour_clock:
+        if not 0 <= start < end <= 24:
+            faults.append(
+                f"labels.rush_hour_clock: needs 0 <= start < end <= 24 (found [{start}, {end}])"
+            )
+    for name in ("relative_cuts", "absolute_cuts_kph"):
+        cuts = getattr(settings.labels, name)
+        if list(cuts) != sorted(set(cuts)):
+            faults.append(f"labels.{name}: must rise (found {list(cuts)})")
+    if settings.city.source == "detectors" and not settings.city.speeds:
+        faults.append("city.speeds: detectors need the table of their speeds")
+    return faults
 
 
 def _check_overrides(overrides: Sequence[str], conf: Path) -> list[str]:

@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from roadgraph.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 UTC = pa.timestamp("us", tz="UTC")
+
+
+def read_whole(path: Path) -> pa.Table:
+    """Read a Parquet file that roadgraph or its sample wrote.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} is damaged ({reason}); make it again") from error
 
 
 def utc_times(times: pd.DatetimeIndex) -> pa.Array:

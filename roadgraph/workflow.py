@@ -36,7 +36,7 @@ from roadgraph.report.plots import (
     plot_scores,
 )
 from roadgraph.report.tables import markdown, shown_results
-from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL, TRUTH
+from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL, TRUTH, read_whole
 from roadgraph.slices.building import SlicesReport, build_slices
 from roadgraph.slices.store import read_slices, stored_slice_minutes, write_days
 from roadgraph.storage import whole_file, whole_folder
@@ -239,7 +239,7 @@ def _truth_labels(settings: Settings, dataset: Dataset) -> Labels | None:
     path = Path(settings.city.truth)
     if not path.is_file():
         raise DataError(f"truth {path} is missing; set city.truth, or empty it: city.truth=''")
-    speeds = speeds_on_grid(TRUTH.conform(pq.read_table(path)), dataset.grid)
+    speeds = speeds_on_grid(TRUTH.conform(read_whole(path)), dataset.grid)
     return labels_of_speeds(dataset.grid, speeds, dataset.free_flow_kph, settings)
 
 
@@ -300,6 +300,7 @@ def _bundle(
         title=title,
         model=trained.model,
         preparation=dataset.preparation,
+        options=member.model,
         settings=_portable(member),
         city=member.city.name,
         timezone=member.city.timezone,

@@ -249,3 +249,23 @@ def test_the_list_of_settings_has_key_type_default_and_definition() -> None:
     assert (minutes.default, minutes.kind, minutes.setting.unit) == (15, "int", "min")
     assert rows["size"].kind == "Literal['simple', 'enhanced']"
     assert len(rows) == len(all_settings())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["evaluation.report_horizons_min=[]"], "report_horizons_min: must rise and not be empty"),
+        (["evaluation.report_horizons_min=[30,15]"], "report_horizons_min: must rise"),
+        (
+            [f"training.{task}_weight=0" for task in ("congestion", "rush_hour", "speed")],
+            "all weights of the model's tasks are 0",
+        ),
+        (["city.name=''"], "city.name: names a folder"),
+        (["city.name=../elsewhere"], "city.name: names a folder"),
+        (["labels.rush_hour_clock=[[22,2]]"], r"rush_hour_clock: needs 0 <= start < end <= 24"),
+        (["labels.rush_hour_clock=[[7,25]]"], r"rush_hour_clock: needs 0 <= start < end <= 24"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_settings(overrides)

@@ -1,11 +1,12 @@
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from roadgraph import schema
 from roadgraph.errors import DataError
-from roadgraph.schema import LINKS, SEGMENTS, SLICES, TRUTH, Table
+from roadgraph.schema import LINKS, SEGMENTS, SLICES, TRUTH, Table, read_whole
 
 TABLES = [value for value in vars(schema).values() if isinstance(value, Table)]
 
@@ -88,3 +89,10 @@ def test_segments_and_links_have_the_columns_that_the_design_fixes() -> None:
         "speed_limit_kph", "free_flow_kph", "geometry",
     ]  # fmt: skip
     assert LINKS.columns == ["from_segment", "to_segment", "turn_angle_deg", "weight"]
+
+
+def test_a_damaged_table_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "slices.parquet"
+    path.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(DataError, match=r"slices\.parquet is damaged"):
+        read_whole(path)

@@ -46,19 +46,25 @@ class SliceGrid:
         )
 
 
-def grid_from_slices(slices: pa.Table, segment_ids: list[str], slice_minutes: int) -> SliceGrid:
+def grid_from_slices(
+    slices: pa.Table,
+    segment_ids: list[str],
+    slice_minutes: int,
+    first: pd.Timestamp | None = None,
+) -> SliceGrid:
     """Spread the rows of ``slices`` over a regular grid from the first slice to the last.
 
     Args:
         slices: the columns of ``schema.SLICES``.
         segment_ids: the network's segments in their order.
         slice_minutes: length of a slice.
+        first: begin the grid here, at or before the first slice; by default at the first slice.
 
     Raises:
         DataError: no row, a segment that the network does not have, a time off the slices'
             clock, or two rows for one cell.
     """
-    times, row, column = _places(slices, segment_ids, slice_minutes)
+    times, row, column = _places(slices, segment_ids, slice_minutes, first)
     shape = (len(times), len(segment_ids))
     measured = np.full((*shape, len(MEASURED_FEATURES)), np.nan, dtype=np.float32)
     for place, name in enumerate(MEASURED_FEATURES):
@@ -69,7 +75,7 @@ def grid_from_slices(slices: pa.Table, segment_ids: list[str], slice_minutes: in
 
 
 def _places(
-    table: pa.Table, segment_ids: list[str], slice_minutes: int
+    table: pa.Table, segment_ids: list[str], slice_minutes: int, first: pd.Timestamp | None
 ) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray]:
     """Return the regular clock ``[T]`` and the row and column of every row of ``table``."""
     if not len(table):
@@ -85,7 +91,7 @@ def _places(
         )
     starts = pd.DatetimeIndex(table["slice_start"].to_pandas())
     step = pd.Timedelta(minutes=slice_minutes)
-    times = pd.date_range(starts.min(), starts.max(), freq=step)
+    times = pd.date_range(starts.min() if first is None else first, starts.max(), freq=step)
     row, rest = divmod((starts - times[0]).to_numpy(), step.to_timedelta64())
     if (rest != np.timedelta64(0)).any():
         raise DataError(

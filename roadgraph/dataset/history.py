@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roadgraph.calendar import local_hours, local_weekdays
+from roadgraph.calendar import local_days, local_hours, local_weekdays
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -51,8 +51,9 @@ def fit_history(
         slice_minutes: length of a slice.
 
     Returns:
-        The history, and ``[T, N]`` what it would say of each of these cells had the cell itself
-        not been known: a model that is trained on the plain history would see its own label.
+        The history, and ``[T, N]`` what it would say of each of these cells had its column's
+        whole local day not been known: a model that is trained on the plain history, or on one
+        that leaves the cell alone out, can work its own label out from the difference.
     """
     values = values.astype(np.float64)
     known = ~np.isnan(values)
@@ -60,6 +61,8 @@ def fit_history(
     slots = _slots(slice_minutes)
     week_day, week_slot = np.divmod(np.arange(7 * slots), slots)
     weekday, slot = _weekday_and_slot(slice_starts, zone, slice_minutes)
+    _, day = np.unique(local_days(slice_starts, zone), return_inverse=True)
+    days = int(day.max()) + 1 if len(day) else 0
     overall = own.sum() / max(int(known.sum()), 1)
     week = np.full((7 * slots, values.shape[1]), overall)
     left_out = np.full(values.shape, overall)
@@ -70,9 +73,19 @@ def fit_history(
         count = np.zeros_like(total)
         np.add.at(total, key, own)
         np.add.at(count, key, known)
+        # The part of each class that this day brought in.
+        _, daily_key = np.unique(key * days + day, return_inverse=True)
+        daily_total = np.zeros((int(daily_key.max()) + 1, values.shape[1]))
+        daily_count = np.zeros_like(daily_total)
+        np.add.at(daily_total, daily_key, own)
+        np.add.at(daily_count, daily_key, known)
         for result, sums, counts in (
             (week, total[week_key], count[week_key]),
-            (left_out, total[key] - own, count[key] - known),
+            (
+                left_out,
+                total[key] - daily_total[daily_key],
+                count[key] - daily_count[daily_key],
+            ),
         ):
             enough = counts >= least
             result[enough] = sums[enough] / counts[enough]

@@ -61,15 +61,22 @@ def read_road_layer(path: Path, settings: NetworkSettings) -> Network:
     if layer.crs is None:
         raise DataError(f"{path}: no coordinate system; save the layer with one, such as {WGS84}")
     layer = layer.to_crs(WGS84)
-    segments = _segments(layer, settings)
+    segments = _segments(layer, settings, str(path))
     return checked_network(segments, links_at_nodes(segments, settings.max_turn_deg), str(path))
 
 
-def _segments(layer: gpd.GeoDataFrame, settings: NetworkSettings) -> gpd.GeoDataFrame:
+def _segments(layer: gpd.GeoDataFrame, settings: NetworkSettings, source: str) -> gpd.GeoDataFrame:
     def numbers(column: str, default: float) -> pd.Series:
         if column not in layer.columns:
             return pd.Series(default, index=layer.index)
-        return pd.to_numeric(layer[column], errors="coerce").fillna(default)
+        values = pd.to_numeric(layer[column], errors="coerce")
+        wrong = values.isna() & layer[column].notna()
+        if wrong.any():
+            raise DataError(
+                f"{source}: {column} '{layer[column][wrong].iloc[0]}' is no number "
+                f"({int(wrong.sum())} such rows); write it without a unit, or leave it empty"
+            )
+        return values.fillna(default)
 
     geodesic = Geod(ellps="WGS84")
     measured = layer.geometry.map(geodesic.geometry_length)
@@ -82,7 +89,9 @@ def _segments(layer: gpd.GeoDataFrame, settings: NetworkSettings) -> gpd.GeoData
             for name in REQUIRED
         },
         "length_m": lengths.astype("float64"),
-        "road_class": "unclassified" if classes is None else classes.fillna("unclassified"),
+        "road_class": "unclassified"
+        if classes is None
+        else classes.map(lambda name: "unclassified" if pd.isna(name) else str(name)),
         "lanes": numbers("lanes", 1).astype("int32"),
         "speed_limit_kph": limits.astype("float64"),
         # Until it has been measured, free flow is the limit; training estimates its own.

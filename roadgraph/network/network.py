@@ -136,12 +136,17 @@ def read_network(folder: Path) -> Network:
     """Read what :func:`write_network` wrote.
 
     Raises:
-        DataError: the network was not imported yet.
+        DataError: the network was not imported yet, or its files are damaged.
     """
     paths = [folder / "segments.parquet", folder / "links.parquet"]
     for path in paths:
         if not path.is_file():
             raise DataError(f"{path} is missing; import the roads first: roadgraph network")
-    segments = gpd.read_parquet(paths[0])
-    links = pd.read_parquet(paths[1])
+    try:
+        segments = gpd.read_parquet(paths[0])
+        links = pd.read_parquet(paths[1])
+    except (ValueError, OSError) as error:  # Arrow's errors are ValueErrors
+        raise DataError(
+            f"{folder} is damaged ({error}); import again: roadgraph network"
+        ) from error
     return checked_network(segments, links, str(folder))

@@ -54,8 +54,8 @@ def predict_newest(
         )
     grid = _newest(slices, network.segment_ids, bundle)
     inputs = bundle.preparation.inputs(grid, city_zone(bundle.timezone))
-    options = bundle.settings["model"]
-    graph = road_graph(road_graph_of(network), options["graph"], options["self_loop_weight"])
+    options = bundle.options
+    graph = road_graph(road_graph_of(network), options.graph, options.self_loop_weight)
     origin = np.array([len(grid.slice_starts) - 1])
     given = answers(bundle.model, graph, inputs, origin, bundle.window, bundle.preparation)
     return PREDICTIONS.conform(_table(bundle, grid, given))
@@ -80,16 +80,18 @@ def _refuse_other_network(bundle: Bundle, network: Network) -> None:
 
 def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGrid:
     """Return the grid of the newest slices: the window, and as many before it for gaps."""
-    reach = pd.Timedelta(minutes=bundle.slice_minutes) * (2 * bundle.window - 1)
-    newest = pd.Timestamp(pc.max(slices["slice_start"]).as_py())
-    rows = slices.filter(pc.greater_equal(slices["slice_start"], pa.scalar(newest - reach)))
-    grid = grid_from_slices(rows, segment_ids, bundle.slice_minutes)
-    if len(grid.slice_starts) < bundle.window:
+    step = pd.Timedelta(minutes=bundle.slice_minutes)
+    span = pc.min_max(slices["slice_start"]).as_py()
+    oldest, newest = pd.Timestamp(span["min"]), pd.Timestamp(span["max"])
+    if newest - oldest < (bundle.window - 1) * step:
         raise DataError(
             f"{bundle.title} sees {bundle.window} slices, but the slices before {newest} reach "
-            f"back over {len(grid.slice_starts)} only; add the fixes before that time"
+            f"back over {(newest - oldest) // step + 1} only; add the fixes before that time"
         )
-    return grid
+    # A quiet spell has no rows, yet it is part of the window.
+    first = max(newest - (2 * bundle.window - 1) * step, oldest)
+    rows = slices.filter(pc.greater_equal(slices["slice_start"], pa.scalar(first)))
+    return grid_from_slices(rows, segment_ids, bundle.slice_minutes, first)
 
 
 def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.Table:
@@ -113,7 +115,8 @@ def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.
         for place, name in enumerate(CONGESTION_CLASSES):
             columns[f"p_{name}"] = probability[:, place]
     if "rush_hour" in given:
-        rush = given["rush_hour"][0, ..., 1].reshape(cells)
+        # Rush hour is a property of the slice: every segment has its mean, as in evaluation.
+        rush = np.repeat(given["rush_hour"][0, ..., 1].mean(axis=1), segments)
         columns["rush_hour"] = rush > 0.5
         columns["p_rush_hour"] = rush
     if "speed" in given:

@@ -52,6 +52,9 @@ def clean_fixes(raw: pl.DataFrame, box: Box, settings: ProbesSettings) -> CleanF
     ``duplicate`` (a vehicle's second fix of the same time), ``parked``. A speed or heading that
     is missing is no fault.
 
+    ``parked`` is known in hindsight: a standstill counts only once it has lasted, so the newest
+    ``parked_minutes`` may still hold fixes of vehicles that turn out to be parked.
+
     Args:
         raw: the columns of ``schema.FIXES`` in any order of rows.
         box: the network's box in WGS84.
@@ -88,7 +91,9 @@ def clean_fixes(raw: pl.DataFrame, box: Box, settings: ProbesSettings) -> CleanF
     refused = dict(rows.drop_nulls("rule").group_by("rule").len().sort("rule").iter_rows())
     good = rows.filter(pl.col("rule").is_null()).drop("rule")
     # Sorting by every column makes the choice among duplicates independent of the file's order.
-    good = good.sort("vehicle_id", "timestamp", "lat", "lon", "speed_kph", "heading_deg")
+    good = good.sort(
+        "vehicle_id", "timestamp", "lat", "lon", "speed_kph", "heading_deg", nulls_last=True
+    )
     unique = good.unique(["vehicle_id", "timestamp"], keep="first", maintain_order=True)
     parked = _is_parked(unique, settings)
     if len(good) > len(unique):

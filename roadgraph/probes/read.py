@@ -51,7 +51,9 @@ def read_fixes(path: Path, settings: ProbesSettings) -> pl.DataFrame:
         if path.suffix == ".parquet":
             raw = pl.read_parquet(path)
         else:
-            raw = pl.read_csv(path, infer_schema_length=None)
+            # An id such as 007 is a text, even in a file of nothing but digits.
+            vehicle = settings.columns.get("vehicle_id", "vehicle_id")
+            raw = pl.read_csv(path, infer_schema_length=None, schema_overrides={vehicle: pl.String})
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as fixes: {reason}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -72,8 +73,8 @@ def plot_scores(table: pd.DataFrame, column: str, axis_title: str, title: str, p
     with mpl.rc_context(RULES):
         figure = new_figure(6.4, 3.8)
         axes = figure.subplots()
-        colours = iter(("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31"))
-        greys = iter(("#495057", "#868e96", "#adb5bd"))
+        colours = cycle(("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31"))
+        greys = cycle(("#495057", "#868e96", "#adb5bd"))
         for name, rows in table.groupby("model", sort=False):
             if rows[column].isna().all():
                 continue

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from roadgraph.calendar import local_days
 from roadgraph.errors import DataError
-from roadgraph.schema import SLICES
+from roadgraph.schema import SLICES, read_whole
 from roadgraph.storage import whole_folder, write_json
 
 if TYPE_CHECKING:
@@ -62,9 +62,19 @@ def write_days(
 
 
 def read_manifest(folder: Path, day: date) -> dict[str, Any]:
-    """Return the manifest of ``day``."""
+    """Return the manifest of ``day``.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
     path = folder / day.isoformat() / MANIFEST_FILE
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        int(content["slice_minutes"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(
+            f"{path} is missing or damaged; remove {path.parent} and run roadgraph slices again"
+        ) from error
     return content
 
 
@@ -77,7 +87,7 @@ def read_slices(folder: Path) -> pa.Table:
     days = _days(folder)
     if not days:
         raise DataError(f"{folder}: no slices yet; make them first: roadgraph slices")
-    tables = [pq.read_table(folder / day.isoformat() / TABLE_FILE) for day in days]
+    tables = [read_whole(folder / day.isoformat() / TABLE_FILE) for day in days]
     return SLICES.conform(pa.concat_tables(tables))
 
 

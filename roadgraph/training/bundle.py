@@ -47,6 +47,7 @@ class Bundle:
         title: such as ``gcn-enhanced``.
         model: ready to predict.
         preparation: of its inputs.
+        options: its model settings.
         settings: every setting of its training, as plain types.
         city: its name.
         timezone: of the city.
@@ -64,6 +65,7 @@ class Bundle:
     title: str
     model: MultiTaskModel
     preparation: Preparation
+    options: ModelSettings
     settings: dict[str, Any]
     city: str
     timezone: str
@@ -159,27 +161,29 @@ def read_bundle(folder: Path) -> Bundle:
             features["horizons"],
         )
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        preparation = _preparation(features, found["scaler.json"], folder)
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        return Bundle(
+            title=model_title(options, settings["size"]),
+            model=model.eval(),
+            preparation=_preparation(features, found["scaler.json"], folder),
+            options=options,
+            settings=settings,
+            city=features["city"],
+            timezone=features["timezone"],
+            slice_minutes=features["slice_minutes"],
+            window=features["window"],
+            horizons=tuple(features["horizons"]),
+            decision_weights=np.asarray(features["decision_weights"]),
+            speed_errors=np.asarray(features["speed_error_quantiles_kph"]),
+            segment_ids=tuple(found["network.json"]["segment_ids"]),
+            network_fingerprint=found["network.json"]["fingerprint"],
+            metrics=found["metrics.json"],
+            history=found["training_history.json"],
+        )
+    except (
+        ValueError, KeyError, TypeError, RuntimeError, SafetensorError, yaml.YAMLError,
+    ) as error:  # fmt: skip
         reason = str(error).strip().splitlines()[0]
         raise BundleError(f"bundle {folder} is damaged ({reason}); train it again") from error
-    return Bundle(
-        title=model_title(options, settings["size"]),
-        model=model.eval(),
-        preparation=preparation,
-        settings=settings,
-        city=features["city"],
-        timezone=features["timezone"],
-        slice_minutes=features["slice_minutes"],
-        window=features["window"],
-        horizons=tuple(features["horizons"]),
-        decision_weights=np.asarray(features["decision_weights"]),
-        speed_errors=np.asarray(features["speed_error_quantiles_kph"]),
-        segment_ids=tuple(found["network.json"]["segment_ids"]),
-        network_fingerprint=found["network.json"]["fingerprint"],
-        metrics=found["metrics.json"],
-        history=found["training_history.json"],
-    )
 
 
 def _preparation(

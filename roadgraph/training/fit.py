@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from roadgraph.errors import SettingsError
 from roadgraph.models.graph import Graph, road_graph
 from roadgraph.models.registry import build_model
 from roadgraph.training.batches import origin_loader
@@ -66,9 +67,15 @@ class _History(Callback):
 
 
 def choose_device(device: str) -> str:
-    """Return ``gpu`` or ``cpu`` for the setting ``training.device``."""
+    """Return ``gpu`` or ``cpu`` for the setting ``training.device``.
+
+    Raises:
+        SettingsError: a GPU is asked for and there is none.
+    """
     if device == "auto":
         return "gpu" if torch.cuda.is_available() else "cpu"
+    if device == "gpu" and not torch.cuda.is_available():
+        raise SettingsError("training.device=gpu: no GPU was found; use auto or cpu")
     return device
 
 

@@ -49,16 +49,23 @@ def test_left_out_says_what_the_cell_would_have_had_without_itself() -> None:
     np.testing.assert_allclose(left_out[8::24, 0], [30, 80 / 3, 70 / 3, 20])
 
 
-def test_left_out_is_not_moved_by_the_cells_own_value() -> None:
+def test_left_out_is_not_moved_by_any_value_of_its_own_day() -> None:
     rng = np.random.default_rng(0)
     values = rng.uniform(5, 60, (24 * 7, 3))
     values[rng.random(values.shape) < 0.4] = NAN
-    values[30, 1] = 20.0
     changed = values.copy()
-    changed[30, 1] = 50.0
-    before = fit_history(values, days(7), UTC, 60)[1][30, 1]
-    after = fit_history(changed, days(7), UTC, 60)[1][30, 1]
-    np.testing.assert_allclose(before, after, rtol=1e-6)
+    changed[24:48, 1] = rng.uniform(5, 60, 24)  # all of Tuesday, the pattern of gaps too
+    before = fit_history(values, days(7), UTC, 60)[1]
+    after = fit_history(changed, days(7), UTC, 60)[1]
+    np.testing.assert_allclose(before[24:48, 1], after[24:48, 1], rtol=1e-6)
+    assert not np.allclose(before[:24, 1], after[:24, 1]), "other days must be moved"
+
+
+def test_left_out_of_the_only_day_is_the_mean_of_all() -> None:
+    values = np.full((24, 2), NAN)
+    values[[3, 9], [0, 1]] = [10, 30]
+    _, left_out = fit_history(values, days(1), UTC, 60)
+    np.testing.assert_array_equal(left_out, np.full((24, 2), 20.0))
 
 
 def test_the_week_is_that_of_the_citys_clock() -> None:

@@ -50,7 +50,7 @@ def test_a_bare_layer_gets_measured_lengths_and_defaults(tmp_path: Path) -> None
 
 def test_single_missing_values_get_the_same_defaults(tmp_path: Path) -> None:
     layer = straight_segments().assign(
-        length_m=["120", None, "long"],
+        length_m=["120", None, "100"],
         road_class=["primary", None, "primary"],
         lanes=[2, None, 3],
         speed_limit_kph=[None, 30, 80],
@@ -60,6 +60,19 @@ def test_single_missing_values_get_the_same_defaults(tmp_path: Path) -> None:
     assert segments["road_class"].tolist() == ["primary", "unclassified", "primary"]
     assert segments["lanes"].tolist() == [2, 1, 3]
     assert segments["speed_limit_kph"].tolist() == [50, 30, 80]
+
+
+@pytest.mark.parametrize("column", ["length_m", "speed_limit_kph", "lanes"])
+def test_a_number_with_a_unit_is_an_error_that_names_it(tmp_path: Path, column: str) -> None:
+    layer = straight_segments().assign(**{column: ["50", "30 mph", "50"]})
+    with pytest.raises(DataError, match=rf"roads\.geojson: {column} '30 mph' is no number"):
+        read(layer, tmp_path / "roads.geojson")
+
+
+def test_classes_that_are_numbers_become_text(tmp_path: Path) -> None:
+    layer = straight_segments().assign(road_class=[1, 2, 3])
+    segments = read(layer, tmp_path / "roads.geojson").segments
+    assert segments["road_class"].tolist() == ["1", "2", "3"]
 
 
 def test_numeric_ids_and_nodes_become_text(tmp_path: Path) -> None:

@@ -202,3 +202,12 @@ def test_a_network_without_its_links_is_named(tmp_path: Path) -> None:
     (tmp_path / "network" / "links.parquet").unlink()
     with pytest.raises(DataError, match=r"links\.parquet is missing"):
         read_network(tmp_path / "network")
+
+
+@pytest.mark.parametrize("name", ["segments.parquet", "links.parquet"])
+def test_a_damaged_network_is_an_error_that_names_the_folder(tmp_path: Path, name: str) -> None:
+    write_network(straight_network(), tmp_path / "network")
+    path = tmp_path / "network" / name
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"network is damaged .* roadgraph network"):
+        read_network(tmp_path / "network")

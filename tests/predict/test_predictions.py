@@ -55,6 +55,7 @@ def bundle() -> Bundle:
         title="gcn-simple",
         model=trained.model,
         preparation=dataset.preparation,
+        options=SETTINGS.model,
         settings=settings_to_dict(SETTINGS),
         city="toy",
         timezone="UTC",
@@ -139,6 +140,20 @@ def test_the_same_segments_with_other_links_are_refused(bundle: Bundle) -> None:
 def test_slices_of_another_length_are_refused(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="slices of 15 minutes, these have 5"):
         predict_newest(bundle, NETWORK, SLICES_TABLE, 5)
+
+
+def test_a_quiet_spell_before_the_newest_slice_is_part_of_the_window(bundle: Bundle) -> None:
+    quiet = SPEED.copy()
+    quiet[-9:-1] = np.nan
+    table = predict_newest(bundle, NETWORK, slices_of(quiet), 15).to_pandas()
+    assert len(table) == 12
+    assert table["issued_at"].iloc[0] == MONDAY + pd.Timedelta(minutes=15 * 400)
+
+
+def test_rush_hour_is_that_of_the_slice_for_every_segment(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert (table.groupby("horizon_min")["p_rush_hour"].nunique() == 1).all()
+    assert ((table["p_rush_hour"] > 0.5) == table["rush_hour"]).all()
 
 
 def test_too_short_a_history_is_refused(bundle: Bundle) -> None:

@@ -239,3 +239,12 @@ def test_a_folder_without_fixes_is_named_with_the_formats(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"no file of fixes .*\.parquet, \.csv, \.csv\.gz") as error:
         fix_files(tmp_path)
     assert str(error.value).startswith(str(tmp_path))
+
+
+def test_an_id_of_digits_keeps_its_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "fixes.csv"
+    path.write_text(
+        "vehicle_id,timestamp,lat,lon\n007,2026-01-05T00:00:00Z,13.8,100.6\n"
+        "7,2026-01-05T00:00:00Z,13.8,100.6\n"
+    )
+    assert read_fixes(path, SETTINGS)["vehicle_id"].to_list() == ["007", "7"]

@@ -82,3 +82,12 @@ def test_colours_of_the_classes_differ_in_lightness_too() -> None:
         float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114))) for colour in CLASS_COLOURS.values()
     )
     assert min(np.diff(lightness)) > 0.03
+
+
+def test_as_many_models_as_there_are_can_be_drawn(tmp_path: Path) -> None:
+    names = [f"model {place}" for place in range(20)]
+    scores = pd.DataFrame(
+        {"model": names, "horizon_min": 15, "macro_f1": 0.5, "baseline": [False, True] * 10}
+    )
+    plots.plot_scores(scores, "macro_f1", "macro F1", "Test", tmp_path / "scores.png")
+    assert as_255("#2c7fb8") in colours_of(tmp_path / "scores.png")

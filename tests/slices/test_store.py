@@ -139,3 +139,12 @@ def test_a_manifest_is_readable_json(tmp_path: Path) -> None:
     write(tmp_path, slices(0))
     text = (tmp_path / "2026-01-05" / "manifest.json").read_text("utf-8")
     assert json.loads(text) == read_manifest(tmp_path, MONDAY)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    day = tmp_path / "2026-01-05"
+    day.mkdir()
+    (day / "manifest.json").write_text(content, "utf-8")
+    with pytest.raises(DataError, match=r"manifest\.json is missing or damaged"):
+        stored_slice_minutes(tmp_path)

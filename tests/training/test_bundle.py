@@ -37,6 +37,7 @@ def bundle(dataset: Dataset, trained: Trained) -> Bundle:
         title="gcn-simple",
         model=trained.model,
         preparation=dataset.preparation,
+        options=SETTINGS.model,
         settings=settings_to_dict(SETTINGS),
         city="toy",
         timezone="UTC",
@@ -135,6 +136,17 @@ def test_damaged_json_and_weights_are_errors_that_name_the_bundle(folder: Path) 
         read_bundle(folder)
     (folder / "model.safetensors").write_bytes(weights)
     (folder / "features.json").write_text("{", "utf-8")
+    with pytest.raises(BundleError, match=r"gcn-simple is damaged"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("config.yaml", "a: [1"), ("features.json", "{}"), ("network.json", "{}")]
+)
+def test_a_broken_or_older_file_is_an_error_that_names_the_bundle(
+    folder: Path, name: str, content: str
+) -> None:
+    (folder / name).write_text(content, "utf-8")
     with pytest.raises(BundleError, match=r"gcn-simple is damaged"):
         read_bundle(folder)
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from roadgraph.dataset.dataset import Dataset
+from roadgraph.errors import SettingsError
 from roadgraph.settings import Settings
 from roadgraph.training.fit import choose_device, fit
 from roadgraph.training.inference import forecast
@@ -78,9 +79,16 @@ def test_training_does_not_read_the_test_span(dataset: Dataset) -> None:
     assert fit(poisoned, settings_for()).history == fit(dataset, settings_for()).history
 
 
-@pytest.mark.parametrize(("wish", "expected"), [("cpu", "cpu"), ("gpu", "gpu")])
-def test_a_named_device_is_taken(wish: str, expected: str) -> None:
-    assert choose_device(wish) == expected
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=r"training\.device=gpu: no GPU was found"):
+        choose_device("gpu")
+    assert choose_device("cpu") == "cpu"
+
+
+def test_a_gpu_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("gpu") == "gpu"
 
 
 def test_auto_takes_a_gpu_where_there_is_one() -> None:
