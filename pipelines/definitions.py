@@ -73,7 +73,10 @@ def predictions() -> dg.MaterializeResult:
 
 
 nightly = dg.ScheduleDefinition(
-    name="nightly", target=dg.AssetSelection.all(), cron_schedule="0 3 * * *"
+    name="nightly",
+    target=dg.AssetSelection.all(),
+    cron_schedule="0 3 * * *",
+    execution_timezone=_settings().city.timezone,
 )
 
 defs = dg.Definitions(assets=[network, slices, model, predictions], schedules=[nightly])

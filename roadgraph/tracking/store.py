@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadgraph.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -54,17 +56,28 @@ def record_runs(records: Sequence[Record], settings: Settings, workspace: Worksp
 
     Everything of a run is sent after its training, in few calls, so that recording costs the
     training nothing.
+
+    Raises:
+        SettingsError: there is no such store.
     """
     # MLflow tells of every step of its database at level INFO.
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
     uri = tracking_uri(settings, workspace)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(uri)
-    experiment = _experiment(client, settings, workspace, uri)
+    try:
+        client = MlflowClient(uri)
+        experiment = _experiment(client, settings, workspace, uri)
+    except MlflowException as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingsError(
+            f"the MLflow store '{uri}' cannot be used ({reason}); bundles and results are written, "
+            "set tracking.uri or MLFLOW_TRACKING_URI and train again to record them"
+        ) from error
     return [_record(client, experiment, record) for record in records]
 
 

@@ -35,6 +35,7 @@ def test_the_nightly_schedule_runs_everything() -> None:
     from pipelines import definitions
 
     assert definitions.nightly.cron_schedule == "0 3 * * *"
+    assert definitions.nightly.execution_timezone == "Asia/Bangkok"
     assert set(definitions.defs.resolve_asset_graph().get_all_asset_keys()) == {
         dg.AssetKey(name) for name in ("network", "slices", "model", "predictions")
     }

@@ -4,7 +4,8 @@ import pytest
 from mlflow import MlflowClient
 
 from roadgraph.config import settings_to_dict
-from roadgraph.settings import Settings
+from roadgraph.errors import SettingsError
+from roadgraph.settings import Settings, TrackingSettings
 from roadgraph.tracking.store import Record, flat, record_runs, tracking_uri
 from roadgraph.workspace import Workspace
 
@@ -76,3 +77,11 @@ def test_runs_of_one_city_share_an_experiment_of_its_name(
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert {run.info.run_name for run in runs} == {"one", "two"}
+
+
+def test_a_store_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
+    settings = Settings(
+        workspace=str(tmp_path), tracking=TrackingSettings(uri="nonsense://nowhere")
+    )
+    with pytest.raises(SettingsError, match="MLflow store 'nonsense://nowhere' cannot be used"):
+        record_runs([Record("one", {})], settings, Workspace.of(settings))
