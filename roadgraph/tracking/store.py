@@ -60,12 +60,12 @@ def record_runs(records: Sequence[Record], settings: Settings, workspace: Worksp
     Raises:
         SettingsError: there is no such store.
     """
-    # MLflow tells of every step of its database at level INFO.
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    # MLflow sets its own level when it is imported, and tells of every step of its database.
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     uri = tracking_uri(settings, workspace)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
