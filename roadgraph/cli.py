@@ -242,13 +242,9 @@ def settings(
         value: Any = values
         for part in row.key.split("."):
             value = getattr(value, part)
-        limits = ""
-        if row.setting.low is not None:
-            limits = f" [{row.setting.low:g} to {row.setting.high:g}]"
-        unit = f" ({row.setting.unit})" if row.setting.unit else ""
         screen.print(f"{row.key}={value!r}", highlight=False, soft_wrap=True, markup=False)
         screen.print(
-            f"    {row.setting.doc}{unit}{limits}; {row.kind}",
+            f"    {row.setting.describe()}; {row.kind}",
             highlight=False,
             soft_wrap=True,
             markup=False,

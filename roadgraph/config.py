@@ -219,12 +219,8 @@ def group_file(group: str) -> str:
         head, _, name = key.rpartition(".")
         if head != group:
             continue
-        limits = ""
-        if setting.low is not None:
-            limits = f" [{setting.low:g} to {setting.high:g}]"
-        unit = f" ({setting.unit})" if setting.unit else ""
         value = yaml.safe_dump(_plain(default), default_flow_style=True).split("\n...")[0].strip()
-        lines += [f"# {setting.doc}{unit}{limits}", f"{name}: {value}"]
+        lines += [f"# {setting.describe()}", f"{name}: {value}"]
     return "\n".join(lines) + "\n"
 
 

@@ -28,6 +28,12 @@ class Setting:
     low: float | None = None
     high: float | None = None
 
+    def describe(self) -> str:
+        """Return the meaning with unit and range, on one line."""
+        unit = f" ({self.unit})" if self.unit else ""
+        limits = "" if self.low is None else f" [{self.low:g} to {self.high:g}]"
+        return f"{self.doc}{unit}{limits}"
+
     def check(self, value: Any) -> Any:
         """Return ``value``, or raise ``ValueError`` when it lies outside the range."""
         for item in value if isinstance(value, tuple) else (value,):

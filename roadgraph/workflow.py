@@ -158,11 +158,15 @@ def run_comparison(
     baselines = {item.name for item in forecasts}
     trainings: dict[str, Trained] = {}
     decisions: dict[str, np.ndarray] = {}
+    validated: dict[str, Forecast] = {}
+    validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
     for member in members:
         title = model_title(member.model, member.size)
         trained = fit(dataset, member, lambda figures, title=title: on_epoch(title, figures))  # type: ignore[misc]
         trainings[title] = trained
-        decisions[title] = _decision_weights(title, trained, dataset, member)
+        likeliest = np.ones(len(CONGESTION_CLASSES))
+        validated[title] = _forecast(title, trained, dataset, validation, likeliest)
+        decisions[title] = _decision_weights(validated[title], dataset, member)
         forecasts.append(_forecast(title, trained, dataset, origins, decisions[title]))
 
     def scored(labels: Labels) -> pd.DataFrame:
@@ -181,7 +185,9 @@ def run_comparison(
     bundles = {}
     for member in members:
         title = model_title(member.model, member.size)
-        bundle = _bundle(title, trainings[title], dataset, member, scores, decisions[title])
+        bundle = _bundle(
+            trainings[title], dataset, member, scores, decisions[title], validated[title]
+        )
         write_bundle(bundle, workspace.bundle(title))
         bundles[title] = workspace.bundle(title)
     folder = workspace.results
@@ -262,39 +268,28 @@ def _forecast(
     )
 
 
-def _validation_origins(dataset: Dataset) -> np.ndarray:
-    return dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-
-
-def _decision_weights(
-    title: str, trained: Trained, dataset: Dataset, member: Settings
-) -> np.ndarray:
-    likeliest = np.ones(len(CONGESTION_CLASSES))
-    if member.training.decision == "likeliest" or "congestion" not in member.model.tasks:
-        return likeliest
-    origins = _validation_origins(dataset)
-    said = _forecast(title, trained, dataset, origins, likeliest)
-    assert said.congestion_probability is not None
-    label = dataset.labels.congestion[origins[:, None] + np.asarray(dataset.horizons)]
+def _decision_weights(said: Forecast, dataset: Dataset, member: Settings) -> np.ndarray:
+    """Return the weights of the classes, learned from a forecast of the validation span."""
+    if member.training.decision == "likeliest" or said.congestion_probability is None:
+        return np.ones(len(CONGESTION_CLASSES))
+    label = dataset.labels.congestion[said.origins[:, None] + np.asarray(dataset.horizons)]
     known = label != NO_LABEL
     return macro_f1_weights(said.congestion_probability[known], label[known])
 
 
 def _bundle(
-    title: str,
     trained: Trained,
     dataset: Dataset,
     member: Settings,
     scores: pd.DataFrame,
     decision_weights: np.ndarray,
+    said: Forecast,
 ) -> Bundle:
+    """Return the bundle; ``said`` is the model's forecast of the validation span."""
+    title = said.name
     errors = np.zeros((len(dataset.horizons), 2))
-    if "speed" in member.model.tasks:
-        errors = speed_error_quantiles(
-            _forecast(title, trained, dataset, _validation_origins(dataset), decision_weights),
-            dataset.labels,
-            dataset.horizons,
-        )
+    if said.speed_kph is not None:
+        errors = speed_error_quantiles(said, dataset.labels, dataset.horizons)
     kept = scores[scores["baseline"] | (scores["model"] == title)]
     return Bundle(
         title=title,

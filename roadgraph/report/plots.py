@@ -96,7 +96,7 @@ def plot_scores(table: pd.DataFrame, column: str, axis_title: str, title: str, p
 def plot_network(network: Network, path: Path) -> None:
     """Draw the segments by road class."""
     with mpl.rc_context(RULES):
-        figure = new_figure(7.2, 4.8)
+        figure = new_figure(8.0, 5.4)
         axes = figure.subplots()
         classes = sorted(network.segments["road_class"].unique())
         palette = ("#2c7fb8", "#e8590c", "#5e3c99", "#6c757d", "#1b7837", "#7a0403", "#8c6d31")
@@ -109,7 +109,7 @@ def plot_network(network: Network, path: Path) -> None:
             )
         _map_axes(axes, network)
         axes.set_title(f"{len(network.segments):,} directed segments by class")
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(loc="outside right center")
         save(figure, path)
 
 
