@@ -32,21 +32,23 @@ def _settings() -> Any:
 @dg.asset
 def network() -> dg.MaterializeResult:
     """The road map: segments and links."""
-    roads, workspace = run_network(_settings())
-    return dg.MaterializeResult(metadata={"path": str(workspace.network), **roads.summary()})
+    imported, workspace = run_network(_settings())
+    facts = {"kind": imported.kind, **imported.summary.counts(), "cut away": len(imported.cut)}
+    return dg.MaterializeResult(metadata={"path": str(workspace.network), **facts})
 
 
 @dg.asset(deps=[network])
 def slices() -> dg.MaterializeResult:
     """The five measured features of every segment and time slice."""
-    report, rows, workspace = run_slices(_settings())
+    report, workspace = run_slices(_settings())
     counts = {f"refused {rule}": count for rule, count in report.refused.items()}
     return dg.MaterializeResult(
         metadata={
             "path": str(workspace.slices),
             "rows in": report.rows_in,
             "rows used": report.rows_used,
-            "slices": rows,
+            "slices": report.slices,
+            "days built": len(report.built),
             **counts,
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -10,8 +11,12 @@ import pandas as pd
 from roadgraph.errors import SettingsError
 
 
-def city_zone(name: str) -> ZoneInfo:
+def city_zone(name: str, setting: str = "city.timezone") -> ZoneInfo:
     """Return the IANA time zone ``name``.
+
+    Args:
+        name: such as ``Asia/Bangkok``.
+        setting: where the name stands, for the message.
 
     Raises:
         SettingsError: there is no such zone.
@@ -20,7 +25,7 @@ def city_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
         raise SettingsError(
-            f"city.timezone: no time zone '{name}'; use an IANA name such as 'Asia/Bangkok'"
+            f"{setting}: no time zone '{name}'; use an IANA name such as 'Asia/Bangkok'"
         ) from error
 
 
@@ -62,3 +67,22 @@ def clock_features(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray
 def local_days(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     """Return the local calendar date of each slice, ``[T]`` of ``datetime.date``."""
     return np.asarray(slice_starts.tz_convert(zone).date)
+
+
+def span_of_day(
+    day: date, zone: ZoneInfo, slice_minutes: int
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first moment (UTC) of a local day's slices and the first moment after them.
+
+    Slices begin at whole multiples of their length in UTC; a slice belongs to the local day in
+    which it begins, so in a zone of +05:30 the day of one-hour slices begins at half past.
+    """
+    width = pd.Timedelta(minutes=slice_minutes)
+    midnights = (
+        pd.Timestamp(day + timedelta(days=ahead)).tz_localize(
+            zone, ambiguous=True, nonexistent="shift_forward"
+        )
+        for ahead in (0, 1)
+    )
+    begin, end = (midnight.tz_convert("UTC").ceil(width) for midnight in midnights)
+    return begin, end

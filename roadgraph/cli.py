@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from roadgraph.errors import RoadgraphError
 
@@ -16,10 +18,23 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.progress import Progress
 
+    from roadgraph.network.importing import ImportedNetwork
+    from roadgraph.probes.match_report import MatchReport
     from roadgraph.settings import Settings
+    from roadgraph.slices.run import SlicesReport
     from roadgraph.workflow import Comparison
 
+
+class NetworkFirst(TyperGroup):
+    """Lists the commands in the order in which they are used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands; Typer puts groups of commands last."""
+        return sorted(super().list_commands(ctx), key=lambda name: name != "network")
+
+
 app = typer.Typer(
+    cls=NetworkFirst,
     help="From raw vehicle GPS fixes to congestion forecasts for every road segment.",
     no_args_is_help=True,
     add_completion=False,
@@ -54,21 +69,94 @@ def _settings(overrides: list[str] | None) -> Settings:
     return load_settings(overrides or [])
 
 
-@app.command()
-def network(overrides: Overrides = None) -> None:
-    """Import the road map of a city: segments and the links between them."""
+class ImportByDefault(TyperGroup):
+    """Takes ``roadgraph network city=x`` for ``roadgraph network import city=x``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Name the import where the first argument is no command and no misspelt one."""
+        if not args or "=" in args[0]:
+            args = ["import", *args]
+        return super().parse_args(ctx, args)
+
+
+network_app = typer.Typer(cls=ImportByDefault)
+app.add_typer(network_app, name="network")
+
+
+@network_app.callback()
+def network() -> None:
+    """Import the road map of a city, or compare two imports.
+
+    Without a command it imports: `roadgraph network city=mycity`.
+    """
+
+
+@network_app.command("import")
+def network_import(overrides: Overrides = None) -> None:
+    """Import the road map of a city: segments and the links between them (the default)."""
     settings = _settings(overrides)
     _import_network(settings)
 
 
 def _import_network(settings: Settings) -> None:
-    from roadgraph.workflow import run_network
-
     with notes.status("importing the road network"):
-        roads, workspace = run_network(settings)
-    facts = ", ".join(f"{name} {value:,}" for name, value in roads.summary().items())
-    screen.print(f"[bold]network[/] {settings.city.name}: {facts}", highlight=False)
+        from roadgraph.workflow import run_network
+
+        imported, workspace = run_network(settings)
+    _show_network(imported, settings)
     _written(workspace.network)
+
+
+def _show_network(imported: ImportedNetwork, settings: Settings) -> None:
+    counts = imported.summary.counts()
+    known = counts.pop("speed limit known", None)
+    facts = [f"{name} {value:,}" for name, value in counts.items()]
+    facts += [] if known is None else [f"speed limit known {known:.0%}"]
+    screen.print(
+        f"[bold]network[/] {settings.city.name} ({imported.kind}): {', '.join(facts)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _show_figures(imported.summary.by_class.rename_axis("road class").reset_index())
+    if len(imported.cut):
+        from roadgraph.network.connectivity import first_names
+
+        names = first_names(imported.cut.segments["segment_id"].tolist())
+        screen.print(
+            f"  cut away {len(imported.cut):,} segments, {imported.cut.kilometres:,.1f} km, that "
+            f"traffic cannot get to and back from: {names}; all are in cut.csv",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+@network_app.command()
+def diff(
+    old: Annotated[
+        Path, typer.Argument(help="Network before: its folder, or that of a city.", metavar="OLD")
+    ],
+    new: Annotated[Path, typer.Argument(help="Network after.", metavar="NEW")],
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write, .parquet or .csv.  [default: carry_over.parquet beside NEW]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say what became of every segment, and write the table that carries data over."""
+    settings = _settings(overrides)
+    with notes.status("comparing the networks"):
+        from roadgraph.network.diff import count_changes
+        from roadgraph.workflow import run_network_diff
+
+        table, path = run_network_diff(old, new, settings, out)
+    counts = count_changes(table).reset_index()
+    screen.print(f"[bold]diff[/] {old} > {new}", highlight=False, soft_wrap=True)
+    _show_figures(counts.rename(columns={"old": "old segments", "new": "new segments"}))
+    _written(path)
 
 
 @app.command()
@@ -79,7 +167,8 @@ def slices(overrides: Overrides = None) -> None:
 
 
 def _make_slices(settings: Settings) -> None:
-    from roadgraph.workflow import run_slices
+    with notes.status("loading"):
+        from roadgraph.workflow import run_slices
 
     with _progress() as bars:
         tasks: dict[str, Any] = {}
@@ -89,16 +178,45 @@ def _make_slices(settings: Settings) -> None:
                 tasks[step] = bars.add_task(step, total=1.0)
             bars.update(tasks[step], completed=share)
 
-        report, rows, workspace = run_slices(settings, show)
+        report, workspace = run_slices(settings, show)
+    _show_account(report, settings)
+    if report.matching is not None:
+        _show_matching(report.matching)
+    _written(workspace.slices)
+    if report.matching is not None and report.matching.worst:
+        _written(workspace.matching / "worst_trips.png")
+
+
+def _show_account(report: SlicesReport, settings: Settings) -> None:
+    quarantined = sum(report.refused.values())
     screen.print(
-        f"[bold]slices[/] {settings.city.name}: {report.rows_in:,} rows in, "
-        f"{report.rows_used:,} used, {sum(report.refused.values()):,} refused; "
-        f"{rows:,} slices of {settings.slices.minutes} minutes",
+        f"[bold]slices[/] {settings.city.name}: {report.rows_in:,} rows in = "
+        f"{report.rows_used:,} used + {quarantined:,} quarantined; {report.slices:,} slices of "
+        f"{settings.slices.minutes} minutes, {len(report.built)} days built, "
+        f"{len(report.kept)} as they were",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for rule, count in report.refused.items():
+        screen.print(f"  quarantined {rule}: {count:,}", highlight=False)
+
+
+def _show_matching(matching: MatchReport) -> None:
+    from roadgraph.probes.match_report import DISTANCE_EDGES_M
+
+    if not matching.tried:
+        return
+    screen.print(
+        f"  matched {matching.match_rate:.1%} of {matching.tried:,} fixes, {matching.trips:,} "
+        f"trips; mean distance from the road {matching.mean_distance_m:.1f} m",
         highlight=False,
     )
-    for rule, count in sorted(report.refused.items()):
-        screen.print(f"  refused {rule}: {count:,}", highlight=False)
-    _written(workspace.slices)
+    edges = DISTANCE_EDGES_M
+    total = max(sum(matching.distances), 1)
+    spans = [f"{a}-{b}" for a, b in pairwise(edges)] + [f"over {edges[-1]}"]
+    shares = zip(spans, matching.distances, strict=True)
+    within = ", ".join(f"{span} m {count / total:.1%}" for span, count in shares if count)
+    screen.print(f"  distances: {within}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -274,6 +392,23 @@ def _show_table(table: pd.DataFrame, title: str) -> None:
         last = place + 1 == len(names) or names[place + 1] != names[place]
         shown.add_row(row[0] if first else "", *row[1:], end_section=last)
     screen.print(shown)
+
+
+def _show_figures(table: pd.DataFrame) -> None:
+    """Print a table whose first column is text and whose others are figures."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    for place, column in enumerate(table.columns):
+        shown.add_column(str(column), justify="right" if place else "left")
+    for row in table.itertuples(index=False):
+        shown.add_row(str(row[0]), *(_figure(value) for value in row[1:]))
+    screen.print(shown)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _progress() -> Progress:

@@ -138,6 +138,24 @@ def _faults_of_city_and_labels(settings: Settings) -> list[str]:
             faults.append(f"labels.{name}: must rise (found {list(cuts)})")
     if settings.city.source == "detectors" and not settings.city.speeds:
         faults.append("city.speeds: detectors need the table of their speeds")
+    return faults + _faults_of_zones(settings)
+
+
+def _faults_of_zones(settings: Settings) -> list[str]:
+    from roadgraph.calendar import city_zone  # numpy and pandas are not needed for the rest
+
+    zones = {
+        "city.timezone": settings.city.timezone,
+        "city.speeds_timezone": settings.city.speeds_timezone or "UTC",
+        "probes.timezone": settings.probes.timezone or "UTC",
+        "measured.timezone": settings.measured.timezone or "UTC",
+    }
+    faults = []
+    for key, name in zones.items():
+        try:
+            city_zone(name, key)
+        except SettingsError as error:
+            faults.append(str(error))
     return faults
 
 
@@ -153,7 +171,7 @@ def _check_overrides(overrides: Sequence[str], conf: Path) -> list[str]:
         if "=" not in override:
             raise SettingsError(f"'{override}' is no setting; write key=value, such as model=gcn")
         key, _, value = override.partition("=")
-        if re.match(r"(network|probes)\.columns(\.\w+)?$", key):
+        if re.match(r"(network|probes|measured)\.columns(\.\w+)?$", key):
             checked.append(f"++{override}")
             continue
         checked.append(override)

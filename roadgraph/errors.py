@@ -21,6 +21,10 @@ class DataError(RoadgraphError):
     """A file or table that cannot be used as it is."""
 
 
+class AccountError(RoadgraphError):
+    """Rows that came in are neither used nor quarantined: a fault of ours, found before writing."""
+
+
 class BundleError(RoadgraphError):
     """A trained bundle that is missing, damaged or does not fit the data."""
 

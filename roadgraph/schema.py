@@ -135,6 +135,19 @@ LINKS = Table(
     ),
 )
 
+CARRY_OVER = Table(
+    "carry_over",
+    ("old_segment", "new_segment"),
+    _schema(
+        ("old_segment", pa.string(), "null: the segment is new"),
+        ("new_segment", pa.string(), "null: the segment is gone"),
+        ("change", pa.string(), "one of CHANGES"),
+        ("share_of_old", pa.float64(), "0-1 of the old segment's length that both have"),
+        ("share_of_new", pa.float64(), "0-1 of the new segment's length that both have"),
+    ),
+)
+CHANGES = ("same", "changed", "split", "merged", "rearranged", "new", "gone")
+
 FIXES = Table(
     "fixes",
     ("vehicle_id", "timestamp"),
@@ -158,6 +171,37 @@ TRAVERSALS = Table(
         ("speed_kph", pa.float64(), "km/h"),
         ("share", pa.float64(), "0-1 of the segment's length"),
         ("confidence", pa.float64(), "0-1"),
+        ("duration_s", pa.float64(), "s on the segment"),
+    ),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    ("file", "row"),
+    _schema(
+        ("file", pa.string(), ""),
+        ("row", pa.int64(), "line of a text file, row of a Parquet file, from 1"),
+        ("rule", pa.string(), "why the row was refused"),
+        ("vehicle_id", pa.string(), ""),
+        ("timestamp", UTC, "UTC"),
+        ("lat", pa.float64(), "degrees"),
+        ("lon", pa.float64(), "degrees"),
+        ("speed_kph", pa.float64(), "km/h"),
+        ("heading_deg", pa.float64(), "degrees"),
+        ("raw", pa.string(), "the row as it stood in the file, where it could not be read"),
+    ),
+)
+
+AGGREGATES = Table(
+    "aggregates",
+    ("segment_id", "time"),
+    _schema(
+        ("segment_id", pa.string(), ""),
+        ("time", UTC, "UTC, any moment of the slice"),
+        ("speed_kph", pa.float64(), "km/h, mean"),
+        ("count", pa.int64(), "vehicles"),
+        ("std_kph", pa.float64(), "km/h, may be missing"),
+        ("median_kph", pa.float64(), "km/h, may be missing"),
     ),
 )
 

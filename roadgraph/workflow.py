@@ -6,7 +6,7 @@ The command line and the pipelines call these functions and only show what they 
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +25,10 @@ from roadgraph.evaluation.baselines import all_baselines
 from roadgraph.evaluation.metrics import confusion_matrix
 from roadgraph.evaluation.scores import score_forecast, score_table, scoring_origins
 from roadgraph.models.registry import BACKBONES, GRAPHS, SIZES, model_title
-from roadgraph.network.importing import import_network
-from roadgraph.network.network import Network, read_network, write_network
+from roadgraph.network.carry_over import check_carry_over_path, write_carry_over
+from roadgraph.network.diff import diff_networks
+from roadgraph.network.importing import ImportedNetwork, import_network, write_import
+from roadgraph.network.network import network_folder, read_network
 from roadgraph.predict.predictions import predict_newest
 from roadgraph.report.plots import (
     plot_confusion,
@@ -36,9 +38,10 @@ from roadgraph.report.plots import (
     plot_scores,
 )
 from roadgraph.report.tables import markdown, shown_results
+from roadgraph.report.trip_plots import plot_worst_trips
 from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL, TRUTH, read_whole
-from roadgraph.slices.building import SlicesReport, build_slices
-from roadgraph.slices.store import read_slices, stored_slice_minutes, write_days
+from roadgraph.slices.run import SlicesReport, make_slices
+from roadgraph.slices.store import read_slices, stored_slice_minutes
 from roadgraph.storage import whole_file, whole_folder
 from roadgraph.tracking.store import Record, record_runs, tracking_uri
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
@@ -50,6 +53,8 @@ from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
 
     from roadgraph.dataset.labels import Labels
     from roadgraph.evaluation.forecast import Forecast
@@ -78,37 +83,49 @@ class Comparison:
     tracking: str
 
 
-def run_network(settings: Settings) -> tuple[Network, Workspace]:
-    """Import the city's network and write it, with its picture, to the workspace."""
+def run_network(settings: Settings) -> tuple[ImportedNetwork, Workspace]:
+    """Import the city's network and write it, with its account and picture, to the workspace."""
     workspace = Workspace.of(settings)
-    network = import_network(settings)
-    write_network(network, workspace.network)
-    if network.has_geometry:
-        plot_network(network, workspace.network / "network.png")
-    return network, workspace
+    imported = import_network(settings)
+    write_import(imported, settings, workspace.network)
+    if imported.network.has_geometry:
+        plot_network(imported.network, workspace.network / "network.png")
+    return imported, workspace
+
+
+def run_network_diff(
+    old: Path, new: Path, settings: Settings, out: Path | None
+) -> tuple[pa.Table, Path]:
+    """Compare two imported networks and write the table that carries data over.
+
+    Args:
+        old: folder of the network before: that of a city in a workspace, or ``network`` in it.
+        new: the network after.
+        settings: ``network.diff_tolerance_m`` is used.
+        out: file to write; by default ``carry_over.parquet`` beside the new network.
+
+    Returns:
+        The table and the file written.
+    """
+    folders = [network_folder(folder) for folder in (old, new)]
+    path = out or folders[1] / "carry_over.parquet"
+    check_carry_over_path(path)
+    before, after = (read_network(folder) for folder in folders)
+    table = diff_networks(before, after, settings.network.diff_tolerance_m)
+    write_carry_over(table, path)
+    return table, path
 
 
 def run_slices(
     settings: Settings, progress: Callable[[str, float], None] = lambda step, share: None
-) -> tuple[SlicesReport, int, Workspace]:
-    """Make the city's slices and write them; return the account, the rows and the workspace."""
+) -> tuple[SlicesReport, Workspace]:
+    """Bring the city's slices up to date; draw the trips that fit the roads worst."""
     workspace = Workspace.of(settings)
     network = read_network(workspace.network)
-    built = build_slices(settings, network, progress)
-    zone = city_zone(settings.city.timezone)
-    manifest = {
-        "network": network.fingerprint(),
-        "versions": {name: version(name) for name in ("roadgraph", "fastmm", "polars")},
-        "settings": {
-            group: settings_to_dict(settings)[group] for group in ("city", "probes", "slices")
-        },
-        "run": asdict(built.report),
-    }
-    write_days(built.slices, workspace.slices, zone, settings.slices.minutes, manifest)
-    if built.traversals is not None:
-        with whole_file(workspace.traversals) as temporary:
-            pq.write_table(built.traversals, temporary, compression="zstd")
-    return built.report, len(built.slices), workspace
+    report = make_slices(settings, network, workspace, progress)
+    if report.matching is not None and report.matching.worst:
+        plot_worst_trips(network, report.matching.worst, workspace.matching / "worst_trips.png")
+    return report, workspace
 
 
 def members_of(settings: Settings, titles: Sequence[str]) -> list[Settings]:
@@ -317,7 +334,7 @@ def _portable(settings: Settings) -> dict[str, object]:
     """Return the settings without absolute paths, which belong to one machine alone."""
     content = settings_to_dict(settings)
     content["workspace"] = Path(settings.workspace).name
-    for key in ("roads", "fixes", "speeds", "truth"):
+    for key in ("roads", "fixes", "speeds", "truth", "detector_ids"):
         content["city"][key] = Path(content["city"][key]).name
     return content
 

@@ -30,13 +30,23 @@ class Workspace:
 
     @property
     def network(self) -> Path:
-        """``segments.parquet``, ``links.parquet`` and ``network.png``."""
+        """``segments.parquet``, ``links.parquet``, ``network.json``, ``network.png``, ``cut.csv``."""
         return self.root / "network"
 
     @property
-    def traversals(self) -> Path:
-        """Matched traversals of all days."""
-        return self.root / "traversals.parquet"
+    def fixes(self) -> Path:
+        """The store of fixes as they were read, by local day and input."""
+        return self.root / "fixes"
+
+    @property
+    def measured(self) -> Path:
+        """``quarantine/``: rows of ``city.source=measured`` that no slice rests on, by input."""
+        return self.root / "measured"
+
+    @property
+    def matching(self) -> Path:
+        """``worst_trips.png``: the newest run's trips that fit the roads worst."""
+        return self.root / "matching"
 
     @property
     def slices(self) -> Path:

@@ -1,6 +1,7 @@
 """The whole way on a toy city: files in, results and predictions out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,26 +47,32 @@ def predictions(imported: Settings, comparison: Comparison) -> pd.DataFrame:
 
 
 def test_every_fix_is_accounted_for_and_every_slice_is_there(settings: Settings) -> None:
-    network, _ = run_network(settings)
-    report, rows, workspace = run_slices(settings)
-    assert network.segment_ids == ["A", "B", "C"]
+    city, _ = run_network(settings)
+    report, workspace = run_slices(settings)
+    assert city.network.segment_ids == ["A", "B", "C"]
     assert report.refused == {}
     assert report.rows_used == report.rows_in
-    assert rows == DAYS * 96 * 3
+    assert report.slices == DAYS * 96 * 3
     days = sorted(path.name for path in workspace.slices.iterdir())
     assert days == [f"2026-01-0{day}" for day in range(5, 5 + DAYS)]
     manifest = json.loads((workspace.slices / days[0] / "manifest.json").read_text("utf-8"))
     assert manifest["rows"] == 96 * 3
-    assert manifest["run"]["rows_in"] == report.rows_in
+    (counts,) = manifest["inputs"].values()
+    assert counts["rows"] == counts["used"] == report.rows_in // DAYS
+    assert manifest["versions"]["fastmm"]
+    assert (workspace.matching / "worst_trips.png").is_file()
 
 
 def test_the_same_input_gives_the_same_bytes(settings: Settings) -> None:
     run_network(settings)
     tables = []
     for _ in range(2):
-        _, _, workspace = run_slices(settings)
-        files = [*sorted(workspace.slices.rglob("*.*")), workspace.traversals]
+        _, workspace = run_slices(settings)
+        files = sorted(path for path in workspace.slices.rglob("*") if path.is_file())
         tables.append([path.read_bytes() for path in files])
+        shutil.rmtree(workspace.slices)
+        shutil.rmtree(workspace.fixes)
+    run_slices(settings)
     assert tables[0] == tables[1]
 
 

@@ -22,7 +22,7 @@ def links_at_nodes(segments: gpd.GeoDataFrame, max_turn_deg: float) -> pd.DataFr
     Returns:
         The columns of ``schema.LINKS``; every weight is 1.
     """
-    first, last = _end_bearings_deg(segments)
+    first, last = end_bearings_deg(segments)
     ends = pd.DataFrame(
         {"from_segment": segments["segment_id"], "node": segments["to_node"], "in": last}
     )
@@ -38,7 +38,7 @@ def links_at_nodes(segments: gpd.GeoDataFrame, max_turn_deg: float) -> pd.DataFr
     return pairs.loc[allowed, ["from_segment", "to_segment", "turn_angle_deg", "weight"]]
 
 
-def _end_bearings_deg(segments: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
+def end_bearings_deg(segments: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the bearing of each line's first and of its last piece, degrees from north."""
     coordinates = [np.asarray(line.coords) for line in segments.geometry]
     heads = np.array([np.concatenate([line[0, :2], line[1, :2]]) for line in coordinates])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
-import networkx as nx
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from roadgraph.errors import DataError
 from roadgraph.schema import LINKS, SEGMENTS
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WGS84 = "EPSG:4326"
+SEGMENTS_FILE = "segments.parquet"
+LIMIT_TOLD = "limit_told"
+"""Column that a reader may add to its segments: whether the source tells their speed limit."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,13 @@ class Network:
         segments: the columns of ``schema.SEGMENTS``, sorted by ``segment_id``; the geometry may be
             empty (detectors).
         links: the columns of ``schema.LINKS``, sorted by key.
+        limit_told: ``[N]`` bool, whether the source tells a segment's speed limit; None where the
+            reader does not say, and after a way through files.
     """
 
     segments: gpd.GeoDataFrame
     links: pd.DataFrame
+    limit_told: np.ndarray | None = None
 
     @property
     def segment_ids(self) -> list[str]:
@@ -66,26 +73,12 @@ class Network:
             }
         )
 
-    def summary(self) -> dict[str, float]:
-        """Return the counts that tell whether an import went well."""
-        graph = nx.DiGraph()
-        graph.add_nodes_from(self.segment_ids)
-        graph.add_edges_from(zip(self.links["from_segment"], self.links["to_segment"], strict=True))
-        parts = [len(part) for part in nx.strongly_connected_components(graph)]
-        return {
-            "segments": len(self.segments),
-            "kilometres": round(float(self.segments["length_m"].sum()) / 1000, 1),
-            "links": len(self.links),
-            "strongly connected parts": len(parts),
-            "segments in the largest part": max(parts),
-        }
-
 
 def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str) -> Network:
     """Return the network of two raw tables after gathering every fault in them.
 
     Args:
-        segments: columns of ``schema.SEGMENTS``.
+        segments: columns of ``schema.SEGMENTS``; may have ``limit_told`` too.
         links: columns of ``schema.LINKS``.
         source: the file they came from, for the message.
 
@@ -121,15 +114,36 @@ def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str
         raise DataError(f"{source}: " + "; ".join(faults))
     order = segments.sort_values("segment_id", ignore_index=True)
     tied = links.sort_values(list(LINKS.key), ignore_index=True)
-    return Network(order[SEGMENTS.columns], tied[LINKS.columns])
+    told = order[LIMIT_TOLD].to_numpy(dtype=bool) if LIMIT_TOLD in order.columns else None
+    return Network(order[SEGMENTS.columns], tied[LINKS.columns], told)
 
 
 def write_network(network: Network, folder: Path) -> None:
-    """Write ``segments.parquet`` (GeoParquet) and ``links.parquet`` into ``folder``."""
+    """Write ``segments.parquet`` (GeoParquet) and ``links.parquet`` as all of ``folder``."""
     with whole_folder(folder) as temporary:
-        network.segments.to_parquet(temporary / "segments.parquet", index=False)
-        links = LINKS.conform(pa.Table.from_pandas(network.links, preserve_index=False))
-        pa.parquet.write_table(links, temporary / "links.parquet")
+        write_tables(network, temporary)
+
+
+def write_tables(network: Network, folder: Path) -> None:
+    """Write ``segments.parquet`` (GeoParquet) and ``links.parquet`` into a folder that exists."""
+    network.segments.to_parquet(folder / SEGMENTS_FILE, index=False)
+    links = LINKS.conform(pa.Table.from_pandas(network.links, preserve_index=False))
+    pq.write_table(links, folder / "links.parquet")
+
+
+def network_folder(folder: Path) -> Path:
+    """Return the folder of the tables in ``folder``: itself, or ``network`` in that of a city.
+
+    Raises:
+        DataError: it holds no imported network.
+    """
+    for place in (folder, folder / "network"):
+        if (place / SEGMENTS_FILE).is_file():
+            return place
+    raise DataError(
+        f"{folder} holds no imported network ({SEGMENTS_FILE}); name the folder that roadgraph "
+        "network wrote, or the city's folder above it"
+    )
 
 
 def read_network(folder: Path) -> Network:
@@ -138,7 +152,7 @@ def read_network(folder: Path) -> Network:
     Raises:
         DataError: the network was not imported yet, or its files are damaged.
     """
-    paths = [folder / "segments.parquet", folder / "links.parquet"]
+    paths = [folder / SEGMENTS_FILE, folder / "links.parquet"]
     for path in paths:
         if not path.is_file():
             raise DataError(f"{path} is missing; import the roads first: roadgraph network")

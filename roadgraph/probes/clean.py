@@ -1,4 +1,4 @@
-"""Which fixes can be used, and by which rule the others were refused."""
+"""Which fixes can be used by what stands in their own row, and the rule that refused the others."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from roadgraph.errors import DataError
+from roadgraph.probes.distance import METRES_PER_DEGREE
+
 if TYPE_CHECKING:
     from roadgraph.settings import ProbesSettings
 
-EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
-STANDING_KPH = 3.0  # GPS jitter of a standing vehicle reads as up to this speed
+LEAST_ROWS_TO_JUDGE = 20  # fewer rows outside the network say nothing about a whole file
+STRAY_DAYS = 400  # a clock that was reset, or rolled over, is years away from the others
 
 
 @dataclass(frozen=True)
@@ -25,112 +28,78 @@ class Box:
 
     def grown(self, margin_m: float) -> Box:
         """Return the box with ``margin_m`` metres added on every side."""
-        lat_deg = margin_m / 111_195.0
+        lat_deg = margin_m / METRES_PER_DEGREE
         middle = pl.select(pl.lit((self.south + self.north) / 2).radians().cos()).item()
         lon_deg = lat_deg / max(middle, 0.01)
         return Box(
             self.west - lon_deg, self.south - lat_deg, self.east + lon_deg, self.north + lat_deg
         )
 
-
-@dataclass(frozen=True)
-class CleanFixes:
-    """The fixes in use, sorted by vehicle and time, and the account of the refused ones.
-
-    ``len(fixes) + sum(refused.values())`` is the number of rows that came in.
-    """
-
-    fixes: pl.DataFrame
-    refused: dict[str, int]
+    def holds(self, lat: pl.Expr, lon: pl.Expr) -> pl.Expr:
+        """Return whether places lie in the box."""
+        return lat.is_between(self.south, self.north) & lon.is_between(self.west, self.east)
 
 
-def clean_fixes(raw: pl.DataFrame, box: Box, settings: ProbesSettings) -> CleanFixes:
-    """Sort out the fixes that cannot be used; each is counted under the first rule it breaks.
+def judge_rows(fixes: pl.DataFrame, box: Box, settings: ProbesSettings) -> pl.DataFrame:
+    """Add the column ``rule``: why a row cannot be used, null where it can.
 
-    The rules in their order: ``no_vehicle``, ``bad_time``, ``bad_position`` (missing, out of
-    range or 0, 0), ``bad_speed`` (below 0 or above ``max_speed_kph``), ``outside_network``,
-    ``duplicate`` (a vehicle's second fix of the same time), ``parked``. A speed or heading that
-    is missing is no fault.
-
-    ``parked`` is known in hindsight: a standstill counts only once it has lasted, so the newest
-    ``parked_minutes`` may still hold fixes of vehicles that turn out to be parked.
+    The rules in their order: ``bad_position`` (missing, out of range or 0, 0), ``bad_speed`` (below
+    0 or above ``max_speed_kph``), ``stray_clock`` (more than 400 days from the middle of the batch,
+    as after a reset), ``outside_network``. A speed or heading that is missing is no fault; NaN
+    and headings that no compass shows (511 stands for none in some feeds) become missing.
 
     Args:
-        raw: the columns of ``schema.FIXES`` in any order of rows.
+        fixes: the columns of ``schema.FIXES`` and any others.
         box: the network's box in WGS84.
         settings: limits.
     """
-    lat, lon, speed = pl.col("lat"), pl.col("lon"), pl.col("speed_kph")
+    lat, lon, speed, heading = (pl.col(c) for c in ("lat", "lon", "speed_kph", "heading_deg"))
+    time = pl.col("timestamp")
     near = box.grown(settings.network_margin_m)
     position_is_bad = (
-        lat.is_null()
-        | lon.is_null()
+        (~(lat.is_between(-90, 90) & lon.is_between(-180, 180))).fill_null(True)
         | lat.is_nan()
         | lon.is_nan()
-        | ~lat.is_between(-90, 90)
-        | ~lon.is_between(-180, 180)
         | ((lat == 0) & (lon == 0))
     )
-    outside = ~(lat.is_between(near.south, near.north) & lon.is_between(near.west, near.east))
-    speed_is_bad = speed.is_not_null() & ~speed.is_between(0, settings.max_speed_kph)
-    first_rule = (
-        pl.when(pl.col("vehicle_id").is_null())
-        .then(pl.lit("no_vehicle"))
-        .when(pl.col("timestamp").is_null())
-        .then(pl.lit("bad_time"))
-        .when(position_is_bad)
+    is_stray = (time - time.median()).abs() > pl.duration(days=STRAY_DAYS)
+    return fixes.with_columns(
+        pl.when(speed.is_not_nan()).then(speed).alias("speed_kph"),
+        pl.when(heading.is_between(0, 360)).then(heading).alias("heading_deg"),
+        pl.when(position_is_bad)
         .then(pl.lit("bad_position"))
-        .when(speed_is_bad)
+        .when(speed.is_not_nan() & ~speed.is_between(0, settings.max_speed_kph))
         .then(pl.lit("bad_speed"))
-        .when(outside)
+        .when(is_stray)
+        .then(pl.lit("stray_clock"))
+        .when(~near.holds(lat, lon))
         .then(pl.lit("outside_network"))
+        .alias("rule"),
     )
-    rows = raw.with_columns(
-        pl.when(speed.is_nan()).then(None).otherwise(speed).alias("speed_kph")
-    ).with_columns(first_rule.alias("rule"))
-    refused = dict(rows.drop_nulls("rule").group_by("rule").len().sort("rule").iter_rows())
-    good = rows.filter(pl.col("rule").is_null()).drop("rule")
-    # Sorting by every column makes the choice among duplicates independent of the file's order.
-    good = good.sort(
-        "vehicle_id", "timestamp", "lat", "lon", "speed_kph", "heading_deg", nulls_last=True
+
+
+def refuse_swapped(judged: pl.DataFrame, box: Box, file: str, settings: ProbesSettings) -> None:
+    """Find out whether the latitudes of a file are its longitudes.
+
+    Args:
+        judged: what :func:`judge_rows` returned, with ``row``.
+        box: the network's box in WGS84.
+        file: name of the file, for the message.
+        settings: limits.
+
+    Raises:
+        DataError: most rows lie outside the network, and would lie in it with latitude and
+            longitude exchanged.
+    """
+    near = box.grown(settings.network_margin_m)
+    exchanged = judged.filter(
+        pl.col("rule").is_in(["bad_position", "outside_network"])
+        & near.holds(pl.col("lon"), pl.col("lat"))
     )
-    unique = good.unique(["vehicle_id", "timestamp"], keep="first", maintain_order=True)
-    parked = _is_parked(unique, settings)
-    if len(good) > len(unique):
-        refused["duplicate"] = len(good) - len(unique)
-    if parked.any():
-        refused["parked"] = int(parked.sum())
-    return CleanFixes(unique.filter(~parked), refused)
-
-
-def distance_m(lat_a: pl.Expr, lon_a: pl.Expr, lat_b: pl.Expr, lon_b: pl.Expr) -> pl.Expr:
-    """Return the great-circle distance by the haversine formula, in metres."""
-    half_lat = ((lat_b - lat_a).radians() / 2).sin()
-    half_lon = ((lon_b - lon_a).radians() / 2).sin()
-    square = half_lat.pow(2) + lat_a.radians().cos() * lat_b.radians().cos() * half_lon.pow(2)
-    return 2 * EARTH_RADIUS_M * square.sqrt().arcsin()
-
-
-def _is_parked(fixes: pl.DataFrame, settings: ProbesSettings) -> pl.Series:
-    """Mark the fixes of standstills that last and stay in place; a queue creeps forward."""
-    if fixes.is_empty():
-        return pl.Series([], dtype=pl.Boolean)
-    same = pl.col("vehicle_id") == pl.col("vehicle_id").shift(1)
-    seconds = (pl.col("timestamp") - pl.col("timestamp").shift(1)).dt.total_microseconds() / 1e6
-    step = distance_m(pl.col("lat").shift(1), pl.col("lon").shift(1), pl.col("lat"), pl.col("lon"))
-    speed = pl.coalesce(pl.col("speed_kph"), 3.6 * step / seconds)
-    stands = speed.fill_null(0) <= STANDING_KPH
-    starts = (
-        ~(same & stands & stands.shift(1) & (seconds <= settings.max_gap_s)).fill_null(False)
-    ).fill_null(True)
-    standstills = fixes.with_columns(starts.cum_sum().alias("standstill"))
-    of_standstill = pl.col("timestamp")
-    lasting = (of_standstill.max() - of_standstill.min()).dt.total_seconds().over(
-        "standstill"
-    ) >= 60 * settings.parked_minutes
-    scatter = distance_m(
-        pl.col("lat").min(), pl.col("lon").min(), pl.col("lat").max(), pl.col("lon").max()
-    ).over("standstill")
-    return standstills.select(
-        (lasting & (scatter <= 2 * settings.parked_radius_m)).alias("parked")
-    )["parked"]
+    if len(judged) >= LEAST_ROWS_TO_JUDGE and 2 * len(exchanged) > len(judged):
+        first = exchanged.row(0, named=True)
+        raise DataError(
+            f"{file}: latitude and longitude look swapped (row {first['row']}: lat {first['lat']}, "
+            f"lon {first['lon']}; {len(exchanged)} of {len(judged)} rows would lie in the network "
+            "the other way round); exchange them in probes.columns"
+        )

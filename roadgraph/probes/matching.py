@@ -12,43 +12,54 @@ from typing import TYPE_CHECKING
 
 import fastmm
 import numpy as np
-import polars as pl
 from pyproj import Transformer
 
 from roadgraph.errors import DataError
 from roadgraph.network.network import WGS84
-from roadgraph.probes.timing import share_of_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from roadgraph.network.network import Network
     from roadgraph.settings import ProbesSettings
 
-TRIPS_A_BLOCK = 200
-
-_Step = tuple[int, int, int, int, float, float, float, float]
+NOWHERE = -1
+"""Stands for the segment of a fix that was not matched."""
 
 
 @dataclass(frozen=True)
-class MatchedSteps:
-    """What lies between each pair of fixes, one row a segment passed on the way.
+class Matches:
+    """Where ``M`` fixes were, and the ways between them.
+
+    A way leads from a matched fix to the next fix of its trip; it passes the segments
+    ``way_segment[way_begin[w]:way_begin[w + 1]]``, the first that of the one fix, the last that of
+    the other.
 
     Attributes:
-        steps: ``vehicle_id``, ``trip``, ``part`` (a stretch of the trip matched in one go),
-            ``segment`` (place in the network's order), ``entered_s`` and ``left_s`` (seconds since
-            1970), ``distance_m`` (negative when a fix fell back), ``deviation_m`` (mean distance
-            of the two fixes from the road); in the order of driving.
-        refused: counts of the fixes that are in no step: ``lone_fix`` (a trip of one fix),
-            ``unmatched`` (no road near it, or no way to it).
+        segment: ``[M]`` place in the network's order, or ``NOWHERE``.
+        offset_m: ``[M]`` from the segment's begin along the road; NaN where not matched.
+        away_m: ``[M]`` from the fix to the road; NaN where not matched.
+        way_from: ``[W]`` place of the fix at which the way begins.
+        way_to: ``[W]`` place of the fix at which it ends.
+        way_begin: ``[W + 1]`` places in ``way_segment``.
+        way_segment: ``[P]``.
     """
 
-    steps: pl.DataFrame
-    refused: dict[str, int]
+    segment: np.ndarray
+    offset_m: np.ndarray
+    away_m: np.ndarray
+    way_from: np.ndarray
+    way_to: np.ndarray
+    way_begin: np.ndarray
+    way_segment: np.ndarray
 
 
-class Matcher:
-    """A road network prepared for matching.
+class TripMatcher:
+    """A road network prepared for matching trips.
+
+    The way between two fixes is the most probable one by their distances from the roads and by the
+    detour between them (Newson and Krumm 2009, "Hidden Markov map matching through noise and
+    sparseness"; the table of routes as in Yang and Gidofalvi 2018, "Fast map matching").
 
     Raises:
         DataError: the network has no geometry.
@@ -84,113 +95,89 @@ class Matcher:
                     cache_dir=cache,
                 )
 
-    def match(
-        self, fixes: pl.DataFrame, progress: Callable[[float], None] = lambda share: None
-    ) -> MatchedSteps:
-        """Match cleaned fixes, sorted by vehicle and time.
+    def match(self, lat: np.ndarray, lon: np.ndarray, begins: np.ndarray) -> Matches:
+        """Match trips.
 
         Args:
-            fixes: the columns of ``schema.FIXES``.
-            progress: called with the share that is done, 0 to 1.
+            lat: ``[M]`` degrees, the fixes of one trip behind those of the other.
+            lon: ``[M]`` degrees.
+            begins: ``[M]`` whether a trip begins at the fix; a trip of one fix is not matched.
         """
-        gap_s = pl.col("timestamp").diff().dt.total_microseconds() / 1e6
-        new_trip = (pl.col("vehicle_id") != pl.col("vehicle_id").shift(1)) | (
-            gap_s > self._settings.max_gap_s
-        )
-        trips = new_trip.fill_null(True).cum_sum()
-        numbered = fixes.with_columns(trips.alias("trip"))
-        x, y = self._to_metres.transform(fixes["lon"].to_numpy(), fixes["lat"].to_numpy())
-        bounds = np.flatnonzero(np.diff(numbered["trip"].to_numpy(), prepend=0, append=-1))
-        spans = list(pairwise(bounds.tolist())) if len(fixes) else []
-        rows: list[_Step] = []
-        used = lone = 0
-        for block in range(0, len(spans), TRIPS_A_BLOCK):
-            with _quiet_stdout():
-                for first, after in spans[block : block + TRIPS_A_BLOCK]:
-                    if after - first == 1:
-                        lone += 1
-                        continue
-                    points = np.stack([x[first:after], y[first:after]], axis=1)
-                    used += self._match_trip(first, points, rows)
-            progress(min(block + TRIPS_A_BLOCK, len(spans)) / len(spans))
-        steps = _timed(rows, numbered)
-        refused = {"lone_fix": lone, "unmatched": len(fixes) - lone - used}
-        return MatchedSteps(steps, {rule: count for rule, count in refused.items() if count})
+        x, y = self._to_metres.transform(lon, lat)
+        points = list(zip(x.tolist(), y.tolist(), strict=True))
+        bounds = np.append(np.flatnonzero(begins), len(points)).tolist()
+        found = _Found()
+        with _quiet_stdout():
+            for first, after in pairwise(bounds):
+                if after - first > 1:
+                    self._match_trip(first, points[first:after], found)
+        return found.matches(len(points))
 
-    def _match_trip(self, first: int, points: np.ndarray, rows: list[_Step]) -> int:
-        """Append the steps of one trip to ``rows`` and return how many fixes they rest on."""
+    def _match_trip(self, first: int, points: list[tuple[float, float]], found: _Found) -> None:
+        settings = self._settings
         result = self._fastmm.match(
-            fastmm.Trajectory.from_xy_tuples(points.tolist()),
-            max_candidates=self._settings.max_candidates,
-            candidate_search_radius=self._settings.search_radius_m,
-            gps_error=self._settings.gps_error_m,
-            reverse_tolerance=self._settings.reverse_tolerance_m,
+            fastmm.Trajectory.from_xy_tuples(points),
+            max_candidates=settings.max_candidates,
+            candidate_search_radius=settings.search_radius_m,
+            gps_error=settings.gps_error_m,
+            reverse_tolerance=settings.reverse_tolerance_m,
         )
-        used = 0
+        # Every attribute is a call into C++, so each is read once.
         for part in result.subtrajectories:
-            if not part.segments:
+            steps = part.segments
+            if not steps:
                 continue
-            used += part.end_index - part.start_index + 1
-            for step in part.segments:
-                deviation_m = (
-                    step.p0.perpendicular_distance_to_matched_geometry
-                    + step.p1.perpendicular_distance_to_matched_geometry
-                ) / 2
-                begin_m = step.edges[0].points[0].cumulative_distance
-                for edge in step.edges:
-                    rows.append(
-                        (
-                            first + step.p0.trajectory_index,
-                            first + step.p1.trajectory_index,
-                            part.start_index,
-                            edge.edge_id,
-                            edge.points[0].cumulative_distance - begin_m,
-                            edge.points[-1].cumulative_distance - begin_m,
-                            -1.0 if edge.reversed else 1.0,
-                            deviation_m,
-                        )
-                    )
-        return used
+            for step in steps:
+                start = step.p0
+                found.fix.append(first + start.trajectory_index)
+                found.offset_m.append(start.offset_from_start_of_edge)
+                found.away_m.append(start.perpendicular_distance_to_matched_geometry)
+                way = [edge.edge_id for edge in step.edges]
+                found.way.extend(way)
+                found.passed.append(len(way))
+            end = step.p1
+            found.fix.append(first + end.trajectory_index)
+            found.offset_m.append(end.offset_from_start_of_edge)
+            found.away_m.append(end.perpendicular_distance_to_matched_geometry)
+            # The last fix of a part stands where its last way ended.
+            found.way.append(way[-1])
+            found.passed.append(0)
 
 
-def _timed(rows: list[_Step], fixes: pl.DataFrame) -> pl.DataFrame:
-    """Return the steps with the times at which their segments were entered and left.
+class _Found:
+    """What was read from fastmm, fix by fix; ``passed`` segments of a way, 0 at a part's end."""
 
-    Args:
-        rows: places of the two fixes, part, segment, metres from the first fix to the segment's
-            begin and end, direction (-1 backwards), deviation.
-        fixes: what the places of the fixes refer to, with ``trip``.
-    """
-    columns = ("fix", "next_fix", "part", "segment", "begin_m", "end_m", "direction", "deviation_m")
-    kinds = [pl.Int64] * 4 + [pl.Float64] * 4
-    steps = pl.DataFrame(rows, schema=dict(zip(columns, kinds, strict=True)), orient="row")
-    first, last = steps["fix"].to_numpy(), steps["next_fix"].to_numpy()
-    seconds = fixes["timestamp"].dt.epoch("us").to_numpy() / 1e6
-    speed_mps = fixes["speed_kph"].to_numpy() / 3.6
-    started, lasting = seconds[first], seconds[last] - seconds[first]
-    way_m = steps.select(pl.col("end_m").max().over("fix")).to_series().to_numpy()
-    # A vehicle that stands has no way to share out; any slope will do.
-    mean_mps = np.maximum(way_m, 1e-9) / lasting
-    slopes = speed_mps[first] / mean_mps, speed_mps[last] / mean_mps
-    times = {
-        name: started
-        + lasting * share_of_time(steps[f"{end}_m"].to_numpy() / np.maximum(way_m, 1e-9), *slopes)
-        for name, end in (("entered_s", "begin"), ("left_s", "end"))
-    }
-    # All of the time counts, also that of a vehicle which did not move.
-    stood = way_m <= 0
-    times["left_s"] = np.where(stood, started + lasting, times["left_s"])
-    places = pl.Series("fix", first)
-    return steps.select(
-        fixes["vehicle_id"].gather(places),
-        fixes["trip"].gather(places),
-        "part",
-        "segment",
-        pl.Series("entered_s", times["entered_s"]),
-        pl.Series("left_s", times["left_s"]),
-        ((pl.col("end_m") - pl.col("begin_m")) * pl.col("direction")).alias("distance_m"),
-        "deviation_m",
-    )
+    def __init__(self) -> None:
+        self.fix: list[int] = []
+        self.offset_m: list[float] = []
+        self.away_m: list[float] = []
+        self.passed: list[int] = []
+        self.way: list[int] = []
+
+    def matches(self, count: int) -> Matches:
+        fix = np.array(self.fix, dtype=np.int64)
+        passed = np.array(self.passed, dtype=np.int64)
+        way = np.array(self.way, dtype=np.int64)
+        ends = np.cumsum(np.maximum(passed, 1))  # a part's end holds one entry too
+        begins = ends - np.maximum(passed, 1)
+        segment = np.full(count, NOWHERE, dtype=np.int64)
+        offset_m = np.full(count, np.nan)
+        away_m = np.full(count, np.nan)
+        segment[fix] = way[begins]
+        offset_m[fix] = self.offset_m
+        away_m[fix] = self.away_m
+        goes_on = np.flatnonzero(passed > 0)
+        kept = np.ones(len(way), dtype=bool)
+        kept[begins[passed == 0]] = False
+        return Matches(
+            segment,
+            offset_m,
+            away_m,
+            way_from=fix[goes_on],
+            way_to=fix[goes_on + 1],
+            way_begin=np.append(0, np.cumsum(passed[goes_on])),
+            way_segment=way[kept],
+        )
 
 
 @contextmanager

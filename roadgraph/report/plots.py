@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
+from roadgraph.network.osm_tags import RANK
 from roadgraph.report.style import CLASS_COLOURS, CLASS_TITLES, RULES, new_figure, save
 from roadgraph.schema import CONGESTION_CLASSES
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from roadgraph.network.network import Network
+
+KM_PER_DEGREE = 111.195
+"""Of latitude, on a sphere of the Earth's mean radius."""
 
 
 def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: Path) -> None:
@@ -94,23 +98,49 @@ def plot_scores(table: pd.DataFrame, column: str, axis_title: str, title: str, p
 
 
 def plot_network(network: Network, path: Path) -> None:
-    """Draw the segments by road class."""
+    """Draw the segments by road class, the important ones on top, with a scale in kilometres."""
+    segments = network.segments
     with mpl.rc_context(RULES):
         figure = new_figure(8.0, 5.4)
         axes = figure.subplots()
-        classes = sorted(network.segments["road_class"].unique())
-        palette = ("#2c7fb8", "#e8590c", "#5e3c99", "#6c757d", "#1b7837", "#7a0403", "#8c6d31")
-        for place, name in enumerate(classes):
-            rows = network.segments[network.segments["road_class"] == name]
-            kilometres = rows["length_m"].sum() / 1000
-            _draw_lines(axes, rows.geometry, [palette[place % len(palette)]] * len(rows), 1.4)
-            axes.plot(
-                [], [], color=palette[place % len(palette)], label=f"{name}, {kilometres:.0f} km"
-            )
+        styles = road_styles(segments["road_class"].unique().tolist())
+        for place, (name, (colour, width)) in enumerate(styles.items()):
+            rows = segments[segments["road_class"] == name]
+            label = f"{name}, {rows['length_m'].sum() / 1000:,.1f} km"
+            _draw_lines(axes, rows.geometry, [colour] * len(rows), width, len(styles) - place)
+            axes.plot([], [], color=colour, linewidth=width, label=label)
         _map_axes(axes, network)
-        axes.set_title(f"{len(network.segments):,} directed segments by class")
-        figure.legend(loc="outside right center")
+        _draw_scale(axes)
+        axes.set_title(
+            f"{len(segments):,} directed segments, {segments['length_m'].sum() / 1000:,.1f} km, "
+            f"{len(network.links):,} links"
+        )
+        figure.legend(loc="outside right center", ncols=-(-len(styles) // 24))
         save(figure, path)
+
+
+def road_styles(classes: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """Return colour and line width of road classes, the most important first.
+
+    OpenStreetMap's classes come in their order and always have the same colours, a link that of
+    its road; other classes follow by name.
+    """
+    colours = {
+        "motorway": "#7a0403",
+        "trunk": "#d7301f",
+        "primary": "#e8590c",
+        "secondary": "#e0a100",
+        "tertiary": "#1b7837",
+        "unclassified": "#8c6d31",
+        "residential": "#2c7fb8",
+    }
+    others = cycle(("#5e3c99", "#6c757d", "#c51b8a", "#41b6c4", "#a6761d", "#3f007d"))
+    styles = {}
+    for name in sorted(classes, key=lambda name: (RANK.get(name, len(RANK)), name)):
+        base = name.removesuffix("_link")
+        colour = colours.get(base) or next(others)
+        styles[name] = (colour, 0.8 if name != base else 1.4)
+    return styles
 
 
 def plot_predictions(
@@ -142,7 +172,9 @@ def plot_predictions(
         save(figure, path)
 
 
-def _draw_lines(axes: Axes, geometry: Any, colours: list[str], width: float) -> None:
+def _draw_lines(
+    axes: Axes, geometry: Any, colours: list[str], width: float, order: int = 1
+) -> None:
     """Draw lines moved to the left-hand side a little, so that both directions show.
 
     Thailand drives on the left; where a country drives on the right the two are swapped, and
@@ -156,15 +188,32 @@ def _draw_lines(axes: Axes, geometry: Any, colours: list[str], width: float) -> 
         direction[:, 0] *= scale
         length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
         left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
-        shifted.append(points + left * 8 / 111_195)  # 8 m
-    axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width))
+        shifted.append(points + left * 0.008 / KM_PER_DEGREE)  # 8 m
+    axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width, zorder=order))
+
+
+def _draw_scale(axes: Axes) -> None:
+    """Draw a bar of 1, 2 or 5 times a power of ten kilometres above the map's right end."""
+    west, east = axes.get_xlim()
+    width_km = (east - west) * KM_PER_DEGREE * np.cos(np.radians(np.mean(axes.get_ylim())))
+    power_km = 10.0 ** np.floor(np.log10(width_km / 4))
+    bar_km = power_km * max(step for step in (1, 2, 5) if step * power_km <= width_km / 4)
+    place = axes.transAxes
+    bar = Line2D(
+        [1 - bar_km / width_km, 1], [1.02, 1.02], transform=place, color="black", linewidth=3,
+        solid_capstyle="butt", clip_on=False,
+    )  # fmt: skip
+    axes.add_line(bar)
+    unit = f"{bar_km:g} km" if bar_km >= 1 else f"{bar_km * 1000:g} m"
+    axes.text(1, 1.03, unit, transform=place, fontsize=8, ha="right", va="bottom")
 
 
 def _map_axes(axes: Axes, network: Network) -> None:
     west, south, east, north = network.segments.total_bounds
-    axes.set_xlim(west, east)
-    axes.set_ylim(south, north)
-    axes.margins(0.02)
+    # Room for the lines' shift, and for a road that runs due east.
+    margin = 0.02 * max(east - west, north - south) + 0.02 / KM_PER_DEGREE
+    axes.set_xlim(west - margin, east + margin)
+    axes.set_ylim(south - margin, north + margin)
     axes.set_aspect(1 / np.cos(np.radians((south + north) / 2)))
     axes.ticklabel_format(useOffset=False)
     axes.tick_params(labelsize=7)

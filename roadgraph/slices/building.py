@@ -1,106 +1,343 @@
-"""From a city's raw data to its slices, with an account of every fix."""
+"""From the store of fixes to the store of slices: the days that changed, with their accounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from roadgraph.calendar import city_zone, span_of_day
+from roadgraph.config import settings_to_dict
 from roadgraph.errors import DataError
-from roadgraph.probes.clean import Box, clean_fixes
-from roadgraph.probes.matching import Matcher
-from roadgraph.probes.read import fix_files, read_fixes
-from roadgraph.probes.traversals import traversals_from_steps
-from roadgraph.schema import SLICES, TRAVERSALS
+from roadgraph.probes.drives import Driver
+from roadgraph.probes.fix_store import FixStore, Input, check_account, read_parts
+from roadgraph.probes.match_report import MatchReport
+from roadgraph.schema import SLICES
 from roadgraph.slices.aggregate import slices_from_traversals
-from roadgraph.slices.detectors import read_detector_speeds
+from roadgraph.slices.day_tables import DayTables, GroupAccount
+from roadgraph.slices.store import DayFolder, read_manifest, stored_days
+from roadgraph.storage import fingerprint, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
 
+GROUP_ROWS = 1_000_000  # fixes that are matched at a time, unless one vehicle has more
+AGGREGATE_ROWS = 5_000_000  # traversals that are aggregated at a time
+TRIP_LEAD = pd.Timedelta(minutes=60)
+TRIP_TAIL = pd.Timedelta(minutes=10)
+"""How much of the days around it is matched along with a day, so that its trips are whole."""
+
 
 @dataclass(frozen=True)
-class SlicesReport:
-    """What came in and what became of it.
+class DayAccount:
+    """What became of the fixes of one local day.
 
     Attributes:
-        inputs: the files read.
-        rows_in: rows of them.
-        rows_used: rows that the slices rest on.
-        refused: the other rows by the rule that refused them.
+        inputs: by the input's key: its ``rows`` of the day, those ``used``, those ``refused`` by
+            rule.
+        slices: rows of the day's slices.
+        matching: how well the fixes fit the roads.
     """
 
-    inputs: tuple[str, ...]
-    rows_in: int
-    rows_used: int
-    refused: dict[str, int]
+    inputs: dict[str, dict[str, Any]]
+    slices: int
+    matching: MatchReport
 
 
 @dataclass(frozen=True)
-class BuiltSlices:
-    """A city's slices, and the traversals that they came from (none for detectors)."""
+class DayPlan:
+    """A local day to build.
 
-    slices: pa.Table
-    traversals: pa.Table | None
-    report: SlicesReport
+    Attributes:
+        day: the day.
+        begin: first moment of its slices (UTC).
+        end: the moment after them.
+        parts: files of fixes of the day and of the days beside it.
+        fingerprint: of all that its slices depend on.
+        inputs: that have rows of the day, by key.
+    """
+
+    day: date
+    begin: pd.Timestamp
+    end: pd.Timestamp
+    parts: tuple[Path, ...]
+    fingerprint: str
+    inputs: dict[str, Input]
+
+    @property
+    def first(self) -> pd.Timestamp:
+        """The first moment whose fixes are matched along."""
+        return self.begin - TRIP_LEAD
+
+    @property
+    def last(self) -> pd.Timestamp:
+        """The moment after the last one whose fixes are matched along."""
+        return self.end + TRIP_TAIL
 
 
-def build_slices(
-    settings: Settings,
+def plan_days(store: FixStore, network: Network, settings: Settings) -> list[DayPlan]:
+    """Return a plan for every day of the store of fixes, in their order.
+
+    A day depends on its own fixes and those of the days beside it, on the network, on the
+    settings of probes and slices and on the versions that match and aggregate.
+    """
+    inputs = {account.key: account for account in store.inputs().values()}
+    zone = city_zone(settings.city.timezone)
+    base = [
+        network.fingerprint(),
+        *network.segments.geometry.to_wkb(hex=True),
+        repr(asdict(settings.probes) | {"replace": None}),
+        repr(settings.slices),
+        *(f"{name} {version(name)}" for name in VERSIONS),
+    ]
+    shared = fingerprint(base)
+    days = store.days()
+    plans = []
+    for day in days:
+        around = [day + timedelta(days=ahead) for ahead in (-1, 0, 1)]
+        parts = tuple(path for other in around for path in store.parts(other))
+        texts = [f"{path.parent.name}/{path.stem}/{inputs[path.stem].sha256}" for path in parts]
+        begin, end = span_of_day(day, zone, settings.slices.minutes)
+        own = {path.stem: inputs[path.stem] for path in store.parts(day)}
+        plans.append(DayPlan(day, begin, end, parts, fingerprint([shared, *texts]), own))
+    return plans
+
+
+VERSIONS = ("roadgraph", "fastmm", "polars", "pyproj", "shapely")
+"""The packages that slices depend on; a manifest names their versions."""
+
+
+def stale_days(plans: list[DayPlan], folder: Path) -> list[DayPlan]:
+    """Return the plans whose day is not in the store of slices in its newest version."""
+    stored = set(stored_days(folder))
+    return [
+        plan
+        for plan in plans
+        if plan.day not in stored
+        or read_manifest(folder, plan.day).get("fingerprint") != plan.fingerprint
+    ]
+
+
+def build_days(
+    plans: list[DayPlan],
+    folder: Path,
     network: Network,
-    progress: Callable[[str, float], None] = lambda step, share: None,
-) -> BuiltSlices:
-    """Read, clean and match a city's fixes, or read its detectors, and aggregate slices.
+    settings: Settings,
+    progress: Callable[[float], None] = lambda share: None,
+) -> dict[date, DayAccount]:
+    """Match the fixes of days and aggregate their slices; all days are replaced, or none.
+
+    Never more than a group of vehicles of one day is in memory.
 
     Args:
-        settings: ``city``, ``probes`` and ``slices`` are used.
+        plans: of the days.
+        folder: the store of slices.
         network: what the fixes are matched to.
-        progress: called with the step's name and the share of it that is done.
+        settings: ``city``, ``probes`` and ``slices`` are used.
+        progress: called with the share of the days that is done.
 
     Raises:
-        DataError: a file cannot be used, or no fix matches the network.
+        DataError: no fix matches the network.
     """
-    minutes = settings.slices.minutes
-    if settings.city.source == "detectors":
-        path = Path(settings.city.speeds)
-        slices = read_detector_speeds(path, settings.city, minutes)
-        return BuiltSlices(slices, None, SlicesReport((path.name,), len(slices), len(slices), {}))
-    files = fix_files(Path(settings.city.fixes))
-    parts = []
-    for count, file in enumerate(files, start=1):
-        parts.append(read_fixes(file, settings.probes))
-        progress("reading fixes", count / len(files))
-    raw = pl.concat(parts)
-    # Vehicles drive past midnight, so trips are matched over the border between two files.
-    clean = clean_fixes(raw, _box(network), settings.probes)
-    matched = Matcher(network, settings.probes).match(
-        clean.fixes, lambda share: progress("matching fixes", share)
-    )
-    refused = {**clean.refused, **matched.refused}
-    report = SlicesReport(
-        tuple(file.name for file in files), len(raw), len(raw) - sum(refused.values()), refused
-    )
-    traversals = traversals_from_steps(matched.steps, network, minutes, settings.probes.gps_error_m)
-    if traversals.is_empty():
-        counts = ", ".join(f"{rule} {count}" for rule, count in refused.items())
-        raise DataError(
-            f"{settings.city.fixes}: none of the {len(raw)} fixes matches the network ({counts}); "
-            "do the fixes and the roads belong to the same city, and are lat and lon swapped?"
+    if not plans:
+        return {}
+    driver = Driver(network, settings.probes, settings.slices.minutes)
+    done = iter(range(len(plans)))
+
+    def build(plan: DayPlan, out: DayFolder) -> DayAccount:
+        days = next(done)
+        return _build_day(
+            plan, out, driver, settings, lambda share: progress((days + share) / len(plans))
         )
-    slices = slices_from_traversals(traversals, minutes)
-    progress("aggregating slices", 1.0)
-    return BuiltSlices(
-        SLICES.conform(slices.to_arrow()), TRAVERSALS.conform(traversals.to_arrow()), report
+
+    return replace_days(plans, folder, network, settings, build)
+
+
+def replace_days(
+    plans: list[DayPlan],
+    folder: Path,
+    network: Network,
+    settings: Settings,
+    build: Callable[[DayPlan, DayFolder], DayAccount],
+) -> dict[date, DayAccount]:
+    """Build days into empty folders, which take the days' places when all are done.
+
+    Args:
+        plans: of the days.
+        folder: the store of slices.
+        network: what the fixes are matched to.
+        settings: recorded in the manifests.
+        build: writes the tables of a day; called for each plan in its order.
+
+    Raises:
+        DataError: no fix matches the network.
+    """
+    accounts = {}
+    with ExitStack() as stack:
+        for plan in plans:
+            out = stack.enter_context(DayFolder.replacing(folder, plan.day))
+            accounts[plan.day] = build(plan, out)
+            write_json(out.manifest, day_manifest(plan, accounts[plan.day], network, settings))
+        if not any(account.slices for account in accounts.values()):
+            raise DataError(_nothing_matches(accounts))
+    return accounts
+
+
+def _nothing_matches(accounts: dict[date, DayAccount]) -> str:
+    matching = MatchReport()
+    for account in accounts.values():
+        matching = matching.plus(account.matching)
+    counts = ", ".join(f"{rule} {count}" for rule, count in matching.refused.items())
+    return (
+        f"no fix of {min(accounts)} to {max(accounts)} matches the network ({counts or 'none'}); "
+        "do the fixes and the roads belong to the same city?"
     )
 
 
-def _box(network: Network) -> Box:
-    if not network.has_geometry:
-        raise DataError("GPS fixes cannot be matched: the network has no geometry")
-    return Box(*(float(value) for value in network.segments.total_bounds))
+def vehicle_groups(plan: DayPlan, group_rows: int = GROUP_ROWS) -> Iterator[tuple[str, str]]:
+    """Yield the first and last vehicle of groups that are matched at a time, in their order.
+
+    Args:
+        plan: of the day.
+        group_rows: fixes in a group, about; a vehicle is never divided.
+    """
+    counts = (
+        read_parts(plan.parts, plan.first, plan.last, ("", "\U0010ffff"))
+        .group_by("vehicle_id")
+        .len()
+        .sort("vehicle_id")
+        .collect(engine="streaming")
+    )
+    group = (counts["len"].cum_sum() - counts["len"]) // group_rows
+    bounds = counts.group_by(group.alias("group"), maintain_order=True).agg(
+        pl.col("vehicle_id").first().alias("first"), pl.col("vehicle_id").last().alias("last")
+    )
+    yield from bounds.select("first", "last").iter_rows()
+
+
+def _build_day(
+    plan: DayPlan,
+    out: DayFolder,
+    driver: Driver,
+    settings: Settings,
+    progress: Callable[[float], None],
+) -> DayAccount:
+    tables = DayTables(out)
+    groups = list(vehicle_groups(plan))
+    for done, group in enumerate(groups, start=1):
+        rows = read_parts(plan.parts, plan.first, plan.last, group).collect(engine="streaming")
+        traversals, fixes = drive_day(driver, rows, plan)
+        tables.add_traversals(traversals.to_arrow())
+        tables.add_account(GroupAccount.of(fixes))
+        progress(done / len(groups))
+    counts = tables.close()
+    slices = aggregated(out.traversals, plan, settings.slices.minutes)
+    return write_slices(slices, out, plan, counts, tables.matching)
+
+
+def write_slices(
+    slices: pa.Table, out: DayFolder, plan: DayPlan, counts: pl.DataFrame, matching: MatchReport
+) -> DayAccount:
+    """Write the slices of a day whose other tables are written, and return its account.
+
+    Args:
+        slices: the columns of ``schema.SLICES``.
+        out: where to.
+        plan: of the day.
+        counts: of its fixes, as :func:`account_by_input` takes them.
+        matching: how well they fit the roads.
+
+    Raises:
+        AccountError: rows of the store are neither used nor refused.
+    """
+    pq.write_table(SLICES.conform(slices), out.slices, compression="zstd")
+    return DayAccount(account_by_input(counts, plan), len(slices), matching)
+
+
+def aggregated(traversals: Path, plan: DayPlan, slice_minutes: int) -> pa.Table:
+    """Return the slices of a day's file of traversals, some hours of it at a time.
+
+    Medians and numbers of vehicles need all rows of a slice at once, so the memory is bounded by
+    taking few slices at once.
+    """
+    rows = pq.read_metadata(traversals).num_rows
+    windows = max(-(-rows // AGGREGATE_ROWS), 1)
+    width = pd.Timedelta(minutes=slice_minutes)
+    slices_a_window = -(-((plan.end - plan.begin) // width) // windows)
+    parts = []
+    for begin in pd.date_range(plan.begin, plan.end, freq=slices_a_window * width, inclusive="left"):
+        inside = pl.col("entered_at").is_between(
+            begin, begin + slices_a_window * width, closed="left"
+        )
+        frame = pl.scan_parquet(traversals).filter(inside)
+        parts.append(slices_from_traversals(frame, slice_minutes).collect(engine="streaming"))
+    return SLICES.conform(pl.concat(parts).to_arrow())
+
+
+def drive_day(
+    driver: Driver, rows: pl.DataFrame, plan: DayPlan
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the traversals and the judged fixes of some vehicles that belong to the day itself."""
+    driven = driver.drive(rows)
+    inside = pl.col("entered_at").is_between(plan.begin, plan.end, closed="left")
+    own = pl.col("timestamp").is_between(plan.begin, plan.end, closed="left")
+    return driven.traversals.filter(inside), driven.fixes.filter(own)
+
+
+def account_by_input(counts: pl.DataFrame, plan: DayPlan) -> dict[str, dict[str, Any]]:
+    """Return the account of each input's rows of a day.
+
+    Args:
+        counts: ``file``, ``rule`` (null where used) and ``len``, in any order and repeated.
+        plan: of the day.
+
+    Raises:
+        AccountError: rows of the store are neither used nor refused.
+    """
+    sums = counts.group_by("file", "rule").agg(pl.col("len").sum()).sort("file", "rule")
+    accounts: dict[str, dict[str, Any]] = {
+        key: {"rows": account.days[plan.day.isoformat()], "used": 0, "refused": {}}
+        for key, account in plan.inputs.items()
+    }
+    for file, rule, count in sums.iter_rows():
+        if rule is None:
+            accounts[file]["used"] = count
+        else:
+            accounts[file]["refused"][rule] = count
+    for key, account in accounts.items():
+        where = f"{plan.inputs[key].name}, {plan.day}"
+        check_account(where, account["rows"], account["used"], account["refused"])
+    return accounts
+
+
+def day_manifest(
+    plan: DayPlan, account: DayAccount, network: Network, settings: Settings
+) -> dict[str, Any]:
+    """Return what the manifest of a day records: inputs, settings, counts and versions."""
+    chosen = settings_to_dict(settings)
+    return {
+        "slice_minutes": settings.slices.minutes,
+        "rows": account.slices,
+        "fingerprint": plan.fingerprint,
+        "inputs": {
+            plan.inputs[key].name: {"sha256": plan.inputs[key].sha256, **counts}
+            for key, counts in account.inputs.items()
+        },
+        "matching": asdict(account.matching),
+        "network": network.fingerprint(),
+        # Where the files lay is no property of the day: the same files give the same bytes.
+        "city": {name: chosen["city"][name] for name in ("name", "timezone", "source")},
+        "settings": {group: chosen[group] for group in ("probes", "slices")},
+        "versions": {name: version(name) for name in VERSIONS},
+    }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +19,53 @@ from roadgraph.schema import SLICES, read_whole
 from roadgraph.storage import whole_folder, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-TABLE_FILE = "slices.parquet"
-MANIFEST_FILE = "manifest.json"
+
+@dataclass(frozen=True)
+class DayFolder:
+    """The files of one local day.
+
+    Attributes:
+        path: the folder, such as ``slices/2026-01-05``.
+    """
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def replacing(cls, store: Path, day: date) -> Iterator[DayFolder]:
+        """Yield an empty folder that takes the day's place when the block ends well."""
+        with whole_folder(store / day.isoformat()) as temporary:
+            yield cls(temporary)
+
+    @property
+    def slices(self) -> Path:
+        """The table ``slices``."""
+        return self.path / "slices.parquet"
+
+    @property
+    def traversals(self) -> Path:
+        """The table ``traversals`` that the slices came from (probes only)."""
+        return self.path / "traversals.parquet"
+
+    @property
+    def quarantine(self) -> Path:
+        """The table ``quarantine``: fixes of the day that no slice rests on (probes only)."""
+        return self.path / "quarantine.parquet"
+
+    @property
+    def manifest(self) -> Path:
+        """What the day was made from, and how."""
+        return self.path / "manifest.json"
 
 
 def write_days(
     slices: pa.Table, folder: Path, zone: ZoneInfo, slice_minutes: int, manifest: dict[str, Any]
 ) -> list[date]:
-    """Write ``slices`` into ``folder/<local day>/``, replacing each of those days in one step.
+    """Write ``slices`` into ``folder/<local day>/``, replacing each of those days; all or none.
 
     Args:
         slices: the columns of ``schema.SLICES``.
@@ -42,23 +81,42 @@ def write_days(
         DataError: the store holds slices of another length.
     """
     table = SLICES.conform(slices)
-    for day in _days(folder):
+    refuse_other_length(folder, slice_minutes)
+    days = local_days(pd.DatetimeIndex(table["slice_start"].to_pandas()), zone)
+    written = sorted(set(days))
+    with ExitStack() as stack:
+        for day in written:
+            rows = table.filter(pa.array(days == day))
+            out = stack.enter_context(DayFolder.replacing(folder, day))
+            pq.write_table(rows, out.slices, compression="zstd")
+            content = {"slice_minutes": slice_minutes, "rows": len(rows), **manifest}
+            write_json(out.manifest, content)
+    return written
+
+
+def remove_day(folder: Path, day: date) -> None:
+    """Take a day out of the store, if it is there."""
+    path = folder / day.isoformat()
+    if path.exists():
+        # A folder is not removed in one step, so it leaves the store by its name first.
+        gone = folder / f".{day.isoformat()}-gone"
+        path.rename(gone)
+        shutil.rmtree(gone)
+
+
+def refuse_other_length(folder: Path, slice_minutes: int) -> None:
+    """Make sure that a store holds slices of one length alone.
+
+    Raises:
+        DataError: the store holds slices of another length.
+    """
+    for day in stored_days(folder)[:1]:
         found = read_manifest(folder, day)["slice_minutes"]
         if found != slice_minutes:
             raise DataError(
                 f"{folder} holds slices of {found} minutes, not {slice_minutes}; "
                 "set slices.minutes or move the old store away"
             )
-        break
-    days = local_days(pd.DatetimeIndex(table["slice_start"].to_pandas()), zone)
-    written = sorted(set(days))
-    for day in written:
-        rows = table.filter(pa.array(days == day))
-        with whole_folder(folder / day.isoformat()) as temporary:
-            pq.write_table(rows, temporary / TABLE_FILE, compression="zstd")
-            content = {"slice_minutes": slice_minutes, "rows": len(rows), **manifest}
-            write_json(temporary / MANIFEST_FILE, content)
-    return written
 
 
 def read_manifest(folder: Path, day: date) -> dict[str, Any]:
@@ -67,7 +125,7 @@ def read_manifest(folder: Path, day: date) -> dict[str, Any]:
     Raises:
         DataError: it is missing or damaged.
     """
-    path = folder / day.isoformat() / MANIFEST_FILE
+    path = DayFolder(folder / day.isoformat()).manifest
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         int(content["slice_minutes"])
@@ -84,10 +142,10 @@ def read_slices(folder: Path) -> pa.Table:
     Raises:
         DataError: the store is missing or empty.
     """
-    days = _days(folder)
+    days = stored_days(folder)
     if not days:
         raise DataError(f"{folder}: no slices yet; make them first: roadgraph slices")
-    tables = [read_whole(folder / day.isoformat() / TABLE_FILE) for day in days]
+    tables = [read_whole(DayFolder(folder / day.isoformat()).slices) for day in days]
     return SLICES.conform(pa.concat_tables(tables))
 
 
@@ -97,13 +155,18 @@ def stored_slice_minutes(folder: Path) -> int:
     Raises:
         DataError: the store is missing or empty.
     """
-    days = _days(folder)
+    days = stored_days(folder)
     if not days:
         raise DataError(f"{folder}: no slices yet; make them first: roadgraph slices")
     return int(read_manifest(folder, days[0])["slice_minutes"])
 
 
-def _days(folder: Path) -> list[date]:
+def stored_days(folder: Path) -> list[date]:
+    """Return the local days in the store, in their order.
+
+    Raises:
+        DataError: something else lies in the store.
+    """
     if not folder.is_dir():
         return []
     days = []

@@ -29,7 +29,7 @@ def test_persistence_on_los_loop_is_the_published_one() -> None:
             f"city.speeds={DATA / 'speed.csv'}",
         ]
     )
-    network = import_network(settings)
+    network = import_network(settings).network
     slices = build_slices(settings, network).slices
     grid = grid_from_slices(slices, network.segment_ids, settings.slices.minutes)
     dataset = build_dataset(grid, network.segments, road_graph_of(network), settings)

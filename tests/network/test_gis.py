@@ -1,16 +1,24 @@
 import json
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pytest
-from shapely.geometry import MultiLineString, Point
+from shapely.geometry import LineString, MultiLineString, Point
 
 from roadgraph.errors import DataError
 from roadgraph.network.gis import read_road_layer
 from roadgraph.network.network import Network
+from roadgraph.network.osm_tags import KPH_PER_MPH
 from roadgraph.settings import NetworkSettings
-from tests.toy import straight_network, straight_segments, write_road_layer
+from tests.toy import (
+    crossroads_network,
+    point,
+    straight_network,
+    straight_segments,
+    write_road_layer,
+)
 
 SETTINGS = NetworkSettings()
 
@@ -19,9 +27,9 @@ def read(layer: gpd.GeoDataFrame, path: Path, settings: NetworkSettings = SETTIN
     return read_road_layer(write_road_layer(layer, path), settings)
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, settings: NetworkSettings = SETTINGS) -> str:
     with pytest.raises(DataError) as error:
-        read_road_layer(path, SETTINGS)
+        read_road_layer(path, settings)
     assert str(path) in str(error.value)
     return str(error.value)
 
@@ -169,8 +177,8 @@ def test_a_missing_column_is_named_with_the_nearest_one_and_how_to_map_it(
 
 @pytest.mark.parametrize(
     "shape",
-    [None, Point(100.6, 13.8), MultiLineString([[(100.6, 13.8), (100.7, 13.8)]])],
-    ids=["none", "point", "multi-part line"],
+    [None, Point(100.6, 13.8), MultiLineString([[(0, 0), (1, 0)], [(2, 0), (3, 0)]])],
+    ids=["none", "point", "line of separate parts"],
 )
 def test_a_segment_that_is_no_line_is_named(shape: object, tmp_path: Path) -> None:
     layer = straight_segments()
@@ -195,3 +203,135 @@ def test_segments_that_cannot_be_used_are_named_with_the_file(tmp_path: Path) ->
     layer = straight_segments().assign(speed_limit_kph=[50, -5, 50])
     message = refused(write_road_layer(layer, tmp_path / "roads.geojson"))
     assert "segment 'B' has speed_limit_kph -5.0" in message
+
+
+def test_a_line_in_parts_that_join_is_one_line_in_its_direction(tmp_path: Path) -> None:
+    layer = straight_segments()
+    line = layer.geometry[1]
+    middle = line.interpolate(0.5, normalized=True).coords[0]
+    parts = [[line.coords[0], middle], [middle, line.coords[1]]]
+    layer.geometry = [
+        MultiLineString([layer.geometry[0].coords]), MultiLineString(parts), layer.geometry[2],
+    ]  # fmt: skip
+    network = read(layer, tmp_path / "roads.parquet")
+    assert network.fingerprint() == straight_network().fingerprint()
+    assert list(network.segments.geometry[1].coords) == [line.coords[0], middle, line.coords[1]]
+
+
+def test_heights_are_left_out(tmp_path: Path) -> None:
+    layer = straight_segments()
+    layer.geometry = [LineString([(x, y, 7.0) for x, y in line.coords]) for line in layer.geometry]
+    network = read(layer, tmp_path / "roads.geojson")
+    assert not network.segments.geometry.has_z.any()
+    assert network.segments.geom_equals_exact(straight_segments(), tolerance=1e-9).all()
+
+
+def test_without_node_columns_lines_meet_where_their_ends_do(tmp_path: Path) -> None:
+    bare = crossroads_network().segments[["segment_id", "geometry"]]
+    network = read(bare, tmp_path / "roads.parquet")
+    assert network.fingerprint() == crossroads_network().fingerprint()
+    nodes = {*network.segments["from_node"], *network.segments["to_node"]}
+    assert len(nodes) == 5
+    assert "100.6000000,13.8000000" in nodes
+
+
+def test_ends_a_millimetre_apart_are_one_node_and_a_metre_apart_two(tmp_path: Path) -> None:
+    for gap_m, links in ((0.001, [("A", "B")]), (1.0, [])):
+        lines = [
+            LineString([(100.6, 13.8), point(100)]),
+            LineString([point(100 + gap_m), point(200)]),
+        ]
+        layer = gpd.GeoDataFrame({"segment_id": ["A", "B"]}, geometry=lines, crs="EPSG:4326")
+        found = read(layer, tmp_path / "roads.parquet").links
+        assert list(zip(found["from_segment"], found["to_segment"], strict=True)) == links
+
+
+def test_one_node_column_without_the_other_is_refused(tmp_path: Path) -> None:
+    path = write_road_layer(straight_segments().drop(columns="to_node"), tmp_path / "roads.geojson")
+    assert "column 'to_node' is missing" in refused(path)
+
+
+def test_limits_in_miles_an_hour_become_kilometres(tmp_path: Path) -> None:
+    layer = straight_segments().assign(speed_limit_kph=[30, None, 70])
+    settings = NetworkSettings(speed_unit="mph", default_speed_limit_kph=40)
+    network = read(layer, tmp_path / "roads.geojson", settings)
+    limits = [30 * KPH_PER_MPH, 40, 70 * KPH_PER_MPH]
+    assert network.segments["speed_limit_kph"].tolist() == pytest.approx(limits)
+    assert network.limit_told is not None
+    assert network.limit_told.tolist() == [True, False, True]
+
+
+def shapefile(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    layer = straight_segments().drop(columns=["free_flow_kph"]).assign(speed_limit_kph=80.0)
+    layer = layer.rename(columns={"speed_limit_kph": "speed_limi"})  # a shapefile cuts names off
+    layer.to_file(folder / "roads.shp", driver="ESRI Shapefile")
+    return folder / "roads.shp"
+
+
+def test_a_shapefile_is_read_plain_and_zipped(tmp_path: Path) -> None:
+    plain = shapefile(tmp_path / "plain")
+    packed = tmp_path / "roads.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in plain.parent.iterdir():
+            archive.write(path, path.name)
+    for path in (plain, packed):
+        network = read_road_layer(path, SETTINGS)
+        assert network.fingerprint() == straight_network().fingerprint()
+        assert network.segments["speed_limit_kph"].tolist() == [80.0] * 3
+
+
+def test_a_shapefile_without_its_companions_is_named(tmp_path: Path) -> None:
+    path = shapefile(tmp_path / "plain")
+    path.with_suffix(".shx").unlink()
+    assert "cannot be read as a road layer: " in refused(path)
+    again = shapefile(tmp_path / "again")
+    again.with_suffix(".prj").unlink()
+    assert "no coordinate system" in refused(again)
+
+
+def test_the_only_layer_of_lines_is_taken_whatever_else_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "roads.gpkg"
+    signs = gpd.GeoDataFrame({"segment_id": ["A"]}, geometry=[Point(100.6, 13.8)], crs="EPSG:4326")
+    signs.to_file(path, layer="signs", driver="GPKG")
+    straight_segments().to_file(path, layer="roads", driver="GPKG")
+    assert read_road_layer(path, SETTINGS).segment_ids == ["A", "B", "C"]
+
+
+def test_of_several_layers_of_lines_the_setting_chooses(tmp_path: Path) -> None:
+    path = tmp_path / "roads.gpkg"
+    straight_segments().to_file(path, layer="roads", driver="GPKG")
+    crossroads_network().segments.to_file(path, layer="crossing", driver="GPKG")
+    assert "2 layers of lines in it, not one (there are " in refused(path)
+    assert "choose the roads by network.layer=NAME" in refused(path)
+    for layer, count in (("roads", 3), ("crossing", 8)):
+        settings = NetworkSettings(layer=layer)
+        assert len(read_road_layer(path, settings).segment_ids) == count
+    message = refused(path, NetworkSettings(layer="road"))
+    assert "no layer 'road' (there are " in message
+    assert "set network.layer; did you mean 'roads'?" in message
+
+
+def test_two_way_lines_become_a_segment_each_way(tmp_path: Path) -> None:
+    layer = straight_segments().assign(oneway=["B", "F", "T"])
+    network = read(layer, tmp_path / "roads.geojson")
+    assert network.segment_ids == ["A", "A:reverse", "B", "C:reverse"]
+    ends = network.segments[["from_node", "to_node"]].to_numpy().tolist()
+    assert ends == [["n0", "n1"], ["n1", "n0"], ["n1", "n2"], ["n3", "n2"]]
+    # The way back along A ends where the road does, and B leads on alone.
+    pairs = list(zip(network.links["from_segment"], network.links["to_segment"], strict=True))
+    assert pairs == [("A", "B"), ("A:reverse", "A")]
+
+
+def test_a_column_of_another_name_can_say_the_direction(tmp_path: Path) -> None:
+    layer = straight_segments().assign(DIR=["no", "yes", "-1"], oneway=["?", "?", "?"])
+    settings = NetworkSettings(columns={"oneway": "DIR"})
+    network = read(layer, tmp_path / "roads.geojson", settings)
+    assert network.segment_ids == ["A", "A:reverse", "B", "C:reverse"]
+
+
+def test_a_mapped_direction_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = write_road_layer(straight_segments().assign(DIRS="B"), tmp_path / "roads.geojson")
+    message = refused(path, NetworkSettings(columns={"oneway": "DIR"}))
+    assert "column 'DIR', which network.columns.oneway names, is missing (found " in message
+    assert "did you mean 'DIRS'?" in message

@@ -9,7 +9,13 @@ from pandas.testing import assert_frame_equal
 
 from roadgraph.errors import DataError
 from roadgraph.network.links import links_at_nodes
-from roadgraph.network.network import Network, checked_network, read_network, write_network
+from roadgraph.network.network import (
+    Network,
+    checked_network,
+    network_folder,
+    read_network,
+    write_network,
+)
 from roadgraph.schema import LINKS, SEGMENTS
 from tests.toy import (
     MAX_TURN_DEG,
@@ -99,6 +105,15 @@ def test_all_faults_are_named_at_once() -> None:
         assert fault in message
 
 
+def test_what_a_reader_says_of_limits_follows_the_order_of_the_segments() -> None:
+    assert straight_network().limit_told is None
+    segments = straight_segments().assign(limit_told=[True, False, False]).iloc[[2, 0, 1]]
+    network = checked_network(segments, straight_links(), "toy")
+    assert list(network.segments.columns) == SEGMENTS.columns
+    assert network.limit_told is not None
+    assert network.limit_told.tolist() == [True, False, False]
+
+
 def test_link_indices_are_places_in_the_order_of_the_segments() -> None:
     indices = straight_network().link_indices()
     assert indices["source"].tolist() == [0, 1]
@@ -113,26 +128,6 @@ def test_link_indices_of_the_crossroads_name_the_same_pairs_as_its_links() -> No
     indices = network.link_indices()
     assert (ids[indices["source"]] == network.links["from_segment"]).all()
     assert (ids[indices["target"]] == network.links["to_segment"]).all()
-
-
-def test_summary_of_the_straight_road() -> None:
-    assert straight_network().summary() == {
-        "segments": 3,
-        "kilometres": 0.3,
-        "links": 2,
-        "strongly connected parts": 3,  # no way leads back
-        "segments in the largest part": 1,
-    }
-
-
-def test_summary_of_the_crossroads_where_every_segment_reaches_every_other() -> None:
-    assert crossroads_network().summary() == {
-        "segments": 8,
-        "kilometres": 0.8,
-        "links": 16,
-        "strongly connected parts": 1,
-        "segments in the largest part": 8,
-    }
 
 
 def test_only_a_network_with_a_line_for_every_segment_has_geometry() -> None:
@@ -182,6 +177,25 @@ def test_a_network_comes_back_from_its_files_as_it_went_in(
         assert back.segments.geom_equals(network.segments).all()
     assert back.segments.crs == network.segments.crs
     assert back.fingerprint() == network.fingerprint()
+
+
+def test_a_network_with_some_lanes_unknown_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    lanes = pd.Series([2, None, 1], dtype="Int32")
+    unknown = {"length_m": [120.0, np.nan, 80.0], "speed_limit_kph": [50.0, np.nan, np.nan]}
+    segments = straight_segments().assign(lanes=lanes, **unknown)
+    network = checked_network(segments, straight_links(), "toy")
+    write_network(network, tmp_path / "network")
+    back = read_network(tmp_path / "network")
+    assert_frame_equal(pd.DataFrame(back.segments), pd.DataFrame(network.segments))
+    assert_frame_equal(back.links, network.links)
+
+
+def test_a_network_is_found_in_its_folder_and_in_that_of_its_city(tmp_path: Path) -> None:
+    write_network(straight_network(), tmp_path / "city" / "network")
+    for folder in (tmp_path / "city", tmp_path / "city" / "network"):
+        assert network_folder(folder) == tmp_path / "city" / "network"
+    with pytest.raises(DataError, match=r"holds no imported network \(segments\.parquet\)"):
+        network_folder(tmp_path)
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
