@@ -32,6 +32,11 @@ def test_a_time_zone_that_is_none_is_named(name: str) -> None:
     assert f"'{name}'" in str(error.value)
 
 
+def test_a_time_zone_that_is_none_is_named_with_its_setting() -> None:
+    with pytest.raises(SettingsError, match=r"^probes\.timezone: no time zone 'Mars'; use an IANA"):
+        city_zone("Mars", "probes.timezone")
+
+
 def test_a_time_zone_is_found_by_its_iana_name() -> None:
     assert city_zone("Asia/Bangkok") == BANGKOK
 

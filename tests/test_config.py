@@ -264,6 +264,9 @@ def test_the_list_of_settings_has_key_type_default_and_definition() -> None:
         (["city.name=../elsewhere"], "city.name: names a folder"),
         (["labels.rush_hour_clock=[[22,2]]"], r"rush_hour_clock: needs 0 <= start < end <= 24"),
         (["labels.rush_hour_clock=[[7,25]]"], r"rush_hour_clock: needs 0 <= start < end <= 24"),
+        (["city.timezone=Mars"], r"city\.timezone: no time zone 'Mars'; use an IANA name"),
+        (["city.speeds_timezone=Mars"], r"city\.speeds_timezone: no time zone 'Mars'"),
+        (["probes.timezone=Mars"], r"probes\.timezone: no time zone 'Mars'"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(overrides: list[str], message: str) -> None:

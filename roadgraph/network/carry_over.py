@@ -79,8 +79,8 @@ def carry_slices(slices: pa.Table, table: pa.Table) -> pa.Table:
       speeds are;
     * ``median_speed = sum(w median)``, which only stands for the median: the speeds themselves are
       not in the table;
-    * ``speed_std = sqrt(sum(w (s^2 + m^2)) - mean^2)``: spread within the old segments and between
-      them;
+    * ``speed_std = sqrt(sum(w (s^2 + (m - mean_speed)^2)))``: the spread within the old segments
+      and between them;
     * ``count_probes``: the largest count, because a vehicle that drove on all is counted on each;
     * ``quality_score = sum(w q)`` with the weights over all old segments, observed or not, so that
       a segment of which only a part was seen has less.
@@ -109,11 +109,11 @@ def carry_slices(slices: pa.Table, table: pa.Table) -> pa.Table:
         share.alias("share"), (share * (pl.col("speed_std") ** 2 + apart**2)).alias("variance")
     )
     new = rows.group_by(cell).agg(
-        (pl.col("share") * pl.col("mean_speed")).sum(),
-        (pl.col("share") * pl.col("median_speed")).sum(),
+        (pl.col("share") * pl.col("mean_speed")).sum().alias("mean_speed"),
+        (pl.col("share") * pl.col("median_speed")).sum().alias("median_speed"),
         pl.col("variance").sum().sqrt().alias("speed_std"),
         pl.col("count_probes").max(),
-        (pl.col("weight") * pl.col("quality_score")).sum(),
+        (pl.col("weight") * pl.col("quality_score")).sum().alias("quality_score"),
     )
     dropped = count_dropped(slices, table)
     if dropped:

@@ -7,6 +7,7 @@ of the distances, and 0 below a threshold of 0.1.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,8 +78,10 @@ def _pairs(path: Path) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty")
     try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except ValueError as error:  # pandas' own errors for broken tables are ValueErrors
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            # Else cells beyond the header would make the first ones names of the rows.
+            table = pd.read_csv(path, dtype=str, skipinitialspace=True, index_col=False)
+    except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors are ValueErrors
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as a list of distances: {reason}") from error
     table = table.rename(columns=lambda name: str(name).strip().lower())

@@ -61,9 +61,9 @@ def import_network(settings: Settings) -> ImportedNetwork:
     if of_probes and kind in WITHOUT_GEOMETRY:
         raise _nothing_to_match(roads, kind)
     whole = _read(roads, kind, settings)
-    if not of_probes:
+    if settings.city.source == "detectors":
         check_detectors(whole, settings.city)
-    elif not whole.has_geometry:
+    elif of_probes and not whole.has_geometry:
         raise _nothing_to_match(roads, kind)
     network, cut = whole, Cut.nothing()
     if settings.network.parts == "largest":

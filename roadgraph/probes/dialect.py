@@ -52,14 +52,14 @@ def find_dialect(head: Sequence[str], settings: ProbesSettings, source: str) -> 
         SettingsError: ``probes.delimiter`` cannot be one.
     """
     delimiter = _set_delimiter(settings) or _found_delimiter(head, settings)
-    width = max(len(split_line(line, delimiter) or ()) for line in head)
+    width = max(len(_split_anyhow(line, delimiter)) for line in head)
     if width < 2:
         wanted = f"no {settings.delimiter!r}" if settings.delimiter else "no , ; tab or |"
         raise DataError(
             f"{source} has one column: there is {wanted} in its first line {head[0][:120]!r}; "
             "set probes.delimiter to what stands between two columns"
         )
-    first = [name.strip() for name in split_line(head[0], delimiter) or head[0].split(delimiter)]
+    first = [name.strip() for name in _split_anyhow(head[0], delimiter)]
     names = _header(first, settings) if settings.header_columns else first
     if names is None:
         places = place_columns(settings.header_columns, settings, source)
@@ -79,6 +79,10 @@ def split_line(line: str, delimiter: str) -> list[str] | None:
         return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error:
         return None
+
+
+def _split_anyhow(line: str, delimiter: str) -> list[str]:
+    return split_line(line, delimiter) or line.split(delimiter)
 
 
 def _header(first: list[str], settings: ProbesSettings) -> list[str] | None:
@@ -108,7 +112,7 @@ def _found_delimiter(head: Sequence[str], settings: ProbesSettings) -> str:
     wanted = wanted_names(settings)
 
     def sense(delimiter: str) -> tuple[int, int]:
-        rows = [split_line(line, delimiter) or [] for line in head]
+        rows = [_split_anyhow(line, delimiter) for line in head]
         if settings.header_columns:
             fitting = sum(len(row) == len(settings.header_columns) for row in rows)
         else:

@@ -42,9 +42,10 @@ def place_columns(names: Sequence[str], settings: ProbesSettings, source: str) -
     for ours, name in theirs.items():
         if name is None:
             if ours in REQUIRED:
+                left = [name for name in names if name not in settings.columns.values()]
                 raise DataError(
-                    f"{source}: column '{ours}' is missing (found {', '.join(names)})"
-                    f"{nearest(ours, names) or '.'} Map it with probes.columns.{ours}=NAME"
+                    f"{source}: column '{ours}' is missing (found {', '.join(left)})"
+                    f"{nearest(ours, left) or '.'} Map it with probes.columns.{ours}=NAME"
                 )
             continue
         if names.count(name) > 1:

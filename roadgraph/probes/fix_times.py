@@ -33,8 +33,8 @@ REGULAR_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]"
     r"(:[0-5][0-9](\.[0-9]{1,6})?)?(?P<zone>Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
 )
-# Digits are ASCII (-u). Groups: year, month, day, hour, minute, second, fraction, Z, sign, hours and
-# minutes of the zone.
+# Digits are ASCII (-u). Groups: year, month, day, hour, minute, second, fraction, Z, sign, and the
+# zone's hours and minutes.
 ISO_PATTERN = (
     r"(?-u)^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[Tt]| +)"
     r"([01]?\d|2[0-3])(?::([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?)?"

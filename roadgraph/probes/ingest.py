@@ -147,8 +147,9 @@ def ingest(
     with ExitStack() as stack:
         found = []
         if fresh:
-            store.folder.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.TemporaryDirectory(prefix=".reading-", dir=store.folder)
+            beside = store.folder.parent  # on the same disk, so that what was read can be moved
+            beside.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.TemporaryDirectory(prefix=".reading-", dir=beside)
             read = (read_files or read_here)(
                 fresh, Path(stack.enter_context(folder)), reading, progress
             )

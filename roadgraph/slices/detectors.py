@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,8 +59,10 @@ def _read_wide(path: Path) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty")
     try:
-        speeds = pd.read_csv(path)
-    except ValueError as error:  # pandas' own errors for broken tables are ValueErrors
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            # Else cells beyond the header would make the first ones names of the rows.
+            speeds = pd.read_csv(path, index_col=False)
+    except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors are ValueErrors
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as a table of speeds: {reason}") from error
     if speeds.empty:

@@ -204,17 +204,17 @@ def cells_by_day(
     """
     spans = spans_of(reading.counts) if reading.cells is None else [reading.usual]
     day_of = reading.counts.select("slice", "day").unique()
-    last = dict(day_of.group_by("day").agg(pl.col("slice").max()).iter_rows())
-    waiting: dict[date, list[pl.DataFrame]] = {}
+    last = dict(day_of.group_by("day").agg(pl.col("slice").max()).sort("day").iter_rows())
+    waiting: dict[date, list[pl.DataFrame]] = {day: [] for day in last}
     for done, span in enumerate(spans, start=1):
         cells = aggregate(reading.sources, span) if reading.cells is None else reading.cells
         slices = cells.with_columns((pl.col("cell") % SEGMENT_STEP).alias("slice"))
         # The rows of stray clocks have no day here.
         dated = slices.join(day_of, on="slice", maintain_order="left")
         for (day,), part in dated.partition_by("day", as_dict=True).items():
-            waiting.setdefault(day, []).append(part)
-        for day in sorted(day for day in waiting if last[day] < span.stop):
-            yield day, pl.concat(waiting.pop(day)).sort("cell")
+            waiting[day].append(part)
+        for day in [day for day in waiting if last[day] < span.stop]:
+            yield day, pl.concat([dated.clear(), *waiting.pop(day)]).sort("cell")
         progress(done / len(spans))
 
 

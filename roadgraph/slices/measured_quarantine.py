@@ -70,10 +70,10 @@ def stray_rows(source: Source, usual: Span, segment_ids: Sequence[str]) -> pl.La
         The columns of ``measured_files.REFUSED_SCHEMA``.
     """
     number = pl.col("cell") % SEGMENT_STEP
-    place = (pl.col("cell") // SEGMENT_STEP).cast(pl.UInt32)
+    place = pl.col("cell") // SEGMENT_STEP
     time = pl.from_epoch("us", "us").dt.replace_time_zone("UTC")
     row = pl.struct(
-        place.cast(pl.Enum(segment_ids)).cast(pl.String).alias("segment_id"),
+        place.replace_strict(range(len(segment_ids)), segment_ids).alias("segment_id"),
         time.dt.to_string("iso:strict").alias("time"),
         "speed_kph",
     )

@@ -11,8 +11,7 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.evaluation.baselines import persistence
 from roadgraph.evaluation.scores import score_forecast, scoring_origins
 from roadgraph.network.importing import import_network
-from roadgraph.slices.building import build_slices
-from roadgraph.slices.detectors import KPH_PER_MPH
+from roadgraph.slices.detectors import KPH_PER_MPH, read_detector_speeds
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "los_loop"
 
@@ -30,7 +29,7 @@ def test_persistence_on_los_loop_is_the_published_one() -> None:
         ]
     )
     network = import_network(settings).network
-    slices = build_slices(settings, network).slices
+    slices = read_detector_speeds(DATA / "speed.csv", settings.city, settings.slices.minutes)
     grid = grid_from_slices(slices, network.segment_ids, settings.slices.minutes)
     dataset = build_dataset(grid, network.segments, road_graph_of(network), settings)
     span = dataset.splits.test

@@ -33,12 +33,11 @@ def read(path: Path) -> bytes:
 def damaged(path: Path) -> tuple[bytes, str]:
     """Return the bytes that came before the damage, and the message."""
     [file] = feed_files(path)
-    found = b""
+    found: list[bytes] = []
     with pytest.raises(DamagedError) as error:
-        for piece in pieces(file):
-            found += piece
+        found.extend(pieces(file))
     assert file.name in str(error.value)
-    return found, str(error.value)
+    return b"".join(found), str(error.value)
 
 
 def test_a_folder_is_searched_with_its_folders_and_zips_in_the_order_of_the_names(

@@ -147,7 +147,7 @@ def test_a_damaged_account_is_named(content: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("now", "lost"), [(5, False), (4, True), (0, True)])
 def test_less_than_half_of_a_days_rows_under_an_old_name_is_a_loss(now: int, lost: bool) -> None:
     before = account(d2026_01_05=10)
-    after = account(**{"d2026_01_05": now} if now else {})
+    after = account(d2026_01_05=now) if now else account()
     if lost:
         with pytest.raises(DataError, match=f"10 rows of 2026-01-05; now it gives {now}"):
             refuse_loss(after, before)

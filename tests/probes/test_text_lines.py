@@ -1,5 +1,6 @@
 import codecs
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_however_a_file_comes_in_pieces_its_lines_are_the_same(
     data: bytes, cuts: list[int], chunk_bytes: int
 ) -> None:
     edges = sorted({0, *cuts, len(data)} - set(range(len(data) + 1, 50)))
-    parts = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [data[start:end] for start, end in pairwise(edges)]
     expected = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if expected and not expected.endswith(b"\n"):
         expected += b"\n"

@@ -93,6 +93,40 @@ def test_a_speed_below_0_is_named_with_its_row_in_the_file_and_its_column(tmp_pa
     assert refused(path) == f"{path}: row 3, column 'd2' is below 0"
 
 
+@pytest.mark.parametrize("cell", ["inf", "-inf"])
+def test_an_infinite_speed_is_named_and_not_taken_for_unobserved(cell: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"d1,d2\n50,60\n,{cell}\n51,{cell}\n")
+    message = refused(path)
+    if cell == "inf":
+        assert message == (
+            f"{path}: row 3, column 'd2' is infinite (2 such cells); leave cells without a speed "
+            "empty"
+        )
+    else:
+        assert message == f"{path}: row 3, column 'd2' is below 0"
+
+
+def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    # pandas would take the first speeds for names of the rows.
+    path = write(tmp_path, "d1,d2\n1,2,3\n4,5,6\n")
+    assert refused(path).startswith(
+        f"{path} cannot be read as a table of speeds: Length of header or names does not match"
+    )
+
+
+def test_a_dyna_table_gives_the_slices_of_the_same_speeds_in_columns(tmp_path: Path) -> None:
+    wide = read_detector_speeds(write(tmp_path, "d2,d1\n50,60\n,61\n"), CITY, 5)
+    path = tmp_path / "x.dyna"
+    path.write_text(
+        "dyna_id,type,time,entity_id,traffic_speed\n"
+        "0,state,2012-03-01T00:00:00Z,d2,50\n1,state,2012-03-01T00:05:00Z,d2,\n"
+        "2,state,2012-03-01T00:00:00Z,d1,60\n3,state,2012-03-01T00:05:00Z,d1,61\n"
+    )
+    assert read_detector_speeds(path, replace(CITY, speeds_start=""), 5).equals(wide)
+    miles = read_detector_speeds(path, replace(CITY, speed_unit="mph"), 5)
+    assert miles["mean_speed"].to_pylist()[0] == pytest.approx(60 * KPH_PER_MPH)
+
+
 @pytest.mark.parametrize(
     "start",
     ["", "soon", "2012-03-01T00:00+00:00", "2012-03-11T02:30", "2012-11-04T01:30"],

@@ -223,10 +223,15 @@ def test_a_store_of_another_slice_length_is_refused_before_any_work(tmp_path: Pa
     path = write_fixes(drive("v1"), tmp_path / "fixes.parquet")
     _, workspace = made(settings_of(tmp_path / "work", path))
     before = bytes_of(workspace.root)
+    other = settings_of(
+        tmp_path / "work",
+        path,
+        slices={"minutes": 30},
+        dataset={"horizons_min": [30, 60]},
+        evaluation={"report_horizons_min": [30, 60]},
+    )
     with pytest.raises(DataError, match="holds slices of 15 minutes, not 30"):
-        half_hours = {"slices": {"minutes": 30}, "dataset": {"horizons_min": [30, 60]}}
-        report = {"evaluation": {"report_horizons_min": [30, 60]}}
-        made(settings_of(tmp_path / "work", path, **half_hours, **report))
+        made(other)
     assert bytes_of(workspace.root) == before
 
 
