@@ -153,7 +153,7 @@ class ProbesSettings:
     ] = field(default_factory=dict)
     header_columns: Annotated[
         tuple[str, ...],
-        Setting("the feed's columns in their order, where files may lack a header; empty: all have"),
+        Setting("the feed's columns in order, if files may lack a header line; empty: all have it"),
     ] = ()
     timezone: Annotated[
         str, Setting("zone of timestamps that carry none; empty: such timestamps are refused")

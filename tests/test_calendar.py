@@ -12,6 +12,7 @@ from roadgraph.calendar import (
     local_days,
     local_hours,
     local_weekdays,
+    span_of_day,
 )
 from roadgraph.errors import SettingsError
 
@@ -123,3 +124,23 @@ def test_local_days_in_berlin_have_23_24_or_25_hours(day: date, hours: int, firs
 def test_the_local_day_is_not_the_day_in_utc() -> None:
     starts = pd.DatetimeIndex(["2026-01-04T16:45Z", "2026-01-04T17:00Z"])
     assert local_days(starts, BANGKOK).tolist() == [date(2026, 1, 4), date(2026, 1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "minutes", "begin", "hours"),
+    [
+        ("2026-01-05", "Asia/Bangkok", 15, "2026-01-04T17:00Z", 24),
+        ("2026-03-29", "Europe/Berlin", 15, "2026-03-28T23:00Z", 23),
+        ("2026-10-25", "Europe/Berlin", 15, "2026-10-24T22:00Z", 25),
+        ("2026-01-05", "Asia/Kolkata", 60, "2026-01-04T19:00Z", 24),
+        ("2026-01-05", "Asia/Kolkata", 30, "2026-01-04T18:30Z", 24),
+    ],
+)
+def test_the_span_of_a_day_is_that_of_the_slices_that_begin_in_it(
+    day: str, zone: str, minutes: int, begin: str, hours: int
+) -> None:
+    first, last = span_of_day(date.fromisoformat(day), ZoneInfo(zone), minutes)
+    assert first == pd.Timestamp(begin)
+    assert last - first == pd.Timedelta(hours=hours)
+    starts = pd.date_range(first, last, freq=f"{minutes}min", inclusive="left")
+    assert {str(item) for item in local_days(starts, ZoneInfo(zone))} == {day}

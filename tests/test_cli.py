@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import geopandas as gpd
+import pandas as pd
 import pytest
 
 from roadgraph import cli
+from roadgraph.network.carry_over import read_carry_over
+from tests.toy import crossroads_network, straight_network, write_road_layer
 from tests.toy_city import write_city
 
 
@@ -39,7 +43,9 @@ def test_the_whole_way_by_four_commands(
     monkeypatch.setattr(cli.screen, "width", 200, raising=False)
     code, out, _ = run(monkeypatch, capsys, "network", *city)
     assert code == 0
-    assert "segments 3" in out
+    assert "network toy (gis): segments 3, kilometres 0.3, links 2" in out
+    assert re.search(r"residential +3 +0\.3", out)
+    assert "cut away" not in out
     code, out, _ = run(monkeypatch, capsys, "slices", *city)
     assert code == 0
     assert re.search(r"([\d,]+) rows in = \1 used \+ 0 quarantined; 1,440 slices", out)
@@ -65,6 +71,7 @@ def test_the_whole_way_by_four_commands(
         (["training.max_epoch=3"], "no setting 'training.max_epoch'; did you mean 'training.max_"),
         (["model=gnc"], "model: no choice 'gnc' (there are gcn, mlp); did you mean 'gcn'?"),
         (["training.max_epochs=0"], "training.max_epochs: must be at least 1 (found 0)"),
+        (["network.parts=largest"], "no two of the 3 segments can be reached from each other"),
         (["city.roads=nowhere.geojson"], "road layer nowhere.geojson is missing; set city.roads"),
         (["city.timezone=Mars/Olympus"], "no time zone 'Mars/Olympus'"),
     ],
@@ -83,6 +90,102 @@ def test_a_mistake_is_one_message_on_standard_error_and_exit_code_2(
     assert message in err
     assert "Traceback" not in err
     assert "error:" not in out
+
+
+@pytest.fixture
+def crossing(tmp_path: Path) -> list[str]:
+    """Write the crossroads and, elsewhere, A, B and C, which nothing leads back to."""
+    both = pd.concat([crossroads_network().segments, straight_network().segments])
+    roads = write_road_layer(gpd.GeoDataFrame(both), tmp_path / "crossing.geojson")
+    return [f"city.roads={roads}", "city.name=crossing", f"workspace={tmp_path / 'work'}"]
+
+
+def test_what_was_cut_away_is_printed_with_its_first_names(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    crossing: list[str],
+    tmp_path: Path,
+) -> None:
+    code, out, _ = run(monkeypatch, capsys, "network", *crossing)
+    assert code == 0
+    assert "network crossing (gis): segments 8, kilometres 0.8, links 16" in out
+    assert "speed limit known 100%" in out
+    assert "cut away 3 segments, 0.3 km, that traffic cannot get to and back from: A, B, C" in out
+    names = {path.name for path in (tmp_path / "work" / "crossing" / "network").iterdir()}
+    assert names == {
+        "segments.parquet", "links.parquet", "network.json", "network.png", "cut.csv",
+    }  # fmt: skip
+
+
+def test_network_and_network_import_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], crossing: list[str]
+) -> None:
+    short = run(monkeypatch, capsys, "network", *crossing)
+    assert run(monkeypatch, capsys, "network", "import", *crossing) == short
+
+
+def test_two_imports_are_compared_and_the_table_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    crossing: list[str],
+    tmp_path: Path,
+) -> None:
+    run(monkeypatch, capsys, "network", *crossing, "network.parts=all", "city.name=old")
+    run(monkeypatch, capsys, "network", *crossing, "city.name=new")
+    old, new = tmp_path / "work" / "old", tmp_path / "work" / "new" / "network"
+    code, out, _ = run(monkeypatch, capsys, "network", "diff", str(old), str(new))
+    assert code == 0
+    assert re.search(r"same +8 +8", out)
+    assert re.search(r"gone +3 +0", out)
+    assert f"wrote {new / 'carry_over.parquet'}" in out
+    assert len(read_carry_over(new / "carry_over.parquet")) == 11
+    back = tmp_path / "back.csv"
+    code, out, _ = run(
+        monkeypatch, capsys,
+        "network", "diff", str(new), str(old), "network.diff_tolerance_m=5", "--out", str(back),
+    )  # fmt: skip
+    assert code == 0
+    assert re.search(r"new +0 +3", out)
+    assert read_carry_over(back)["change"].to_pylist().count("new") == 3
+
+
+def test_a_comparison_that_cannot_be_made_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    crossing: list[str],
+    tmp_path: Path,
+) -> None:
+    run(monkeypatch, capsys, "network", *crossing)
+    city = str(tmp_path / "work" / "crossing")
+    for arguments, message in (
+        ([str(tmp_path), city], f"{tmp_path} holds no imported network (segments.parquet)"),
+        ([city, city, "--out", "x.xlsx"], "--out x.xlsx: write a .parquet or a .csv file"),
+        ([city, city, "network.diff_tolerance_m=0"], "diff_tolerance_m: must be at least 0.1"),
+        ([city], "Missing argument 'NEW'"),
+    ):
+        code, _, err = run(monkeypatch, capsys, "network", "diff", *arguments)
+        assert code == 2
+        assert message in err
+
+
+def test_a_misspelt_command_of_the_network_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(monkeypatch, capsys, "network", "dif", "old", "new")
+    assert code == 2
+    assert "No such command 'dif'. Did you mean 'diff'?" in err
+
+
+def test_the_help_of_network_names_both_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(monkeypatch, capsys, "network", "--help")
+    assert code == 0
+    assert "Without a command it imports: `roadgraph network city=mycity`." in out
+    assert re.search(r"import .*\(the default\)", out)
+    assert re.search(r"diff .*carries data over", out)
+    code, out, _ = run(monkeypatch, capsys, "--help")
+    assert out.index("network") < out.index("slices") < out.index("train")
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(

@@ -35,7 +35,7 @@ def read_distances(path: Path, city: CitySettings, settings: NetworkSettings) ->
     Args:
         path: CSV with the columns ``from``, ``to`` and ``cost`` (or ``distance``), in metres or
             any other unit: a weight is a ratio of distances.
-        city: ``speeds`` or ``detector_ids`` say which detectors there are.
+        city: ``detector_ids`` or ``speeds`` say which detectors there are; else all in the list.
         settings: the threshold.
 
     Raises:
@@ -43,7 +43,10 @@ def read_distances(path: Path, city: CitySettings, settings: NetworkSettings) ->
             in it twice with different distances, or it lacks a detector.
     """
     pairs = _pairs(path)
-    ids = listed_detectors(city) or measured_detectors(city)
+    ids = listed_detectors(city)
+    if ids is None:
+        named = sorted({*pairs["from"], *pairs["to"]})
+        ids = measured_detectors(city) if city.speeds else named
     place = {name: index for index, name in enumerate(ids)}
     unnamed = [name for name in ids if name not in {*pairs["from"], *pairs["to"]}]
     if unnamed:

@@ -146,7 +146,10 @@ def _readable(ours: str, column: pa.Array, settings: ProbesSettings) -> pa.Array
         ours == "timestamp" and settings.time_format in EPOCHS
     )
     if pa.types.is_timestamp(column.type):
-        return column
+        # The name of a zone, which may be damaged, only says how to show its times.
+        return (
+            column if column.type.tz is None else column.cast(pa.timestamp(column.type.unit, "UTC"))
+        )
     if is_number and may_be_number:
         return column.cast(pa.float64(), safe=False)
     return pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STANDING_KPH = 3.0  # GPS jitter of a standing vehicle reads as up to this speed
 STANDING_WINDOW_S = 60.0  # over which a vehicle that reports no speed must have stayed
 JUMP_TOLERANCE_M = 100.0  # two bad receptions may lie so far apart without any movement
-DISORDER = 0.2  # a file whose times go backwards more often is not in the order of arrival
+DISORDER = 0.2  # a file of which more goes backwards, or is behind, is not in order of arrival
 PASSES = 6  # over jumps that hide behind each other
 
 
@@ -91,7 +91,7 @@ def _clock_is_behind(arrived: pl.DataFrame, settings: ProbesSettings) -> pl.Seri
         behind=time < time.cum_max().over(clock) - pl.duration(seconds=settings.max_lateness_s),
         turns=(time.diff().dt.total_microseconds() < 0).over(clock),
     )
-    disorder = pl.col("turns").mean().over(clock)
+    disorder = pl.max_horizontal(pl.col("turns", "behind").mean().over(clock))
     return steps.select(pl.col("behind") & (disorder <= DISORDER)).collect()["behind"]
 
 

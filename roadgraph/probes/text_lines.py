@@ -32,8 +32,7 @@ NO_CHARACTER = "\udcff"
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
+    assert isinstance(error, UnicodeDecodeError)  # used for decoding alone
     return NO_CHARACTER, error.end
 
 

@@ -276,7 +276,9 @@ def aggregated(traversals: Path, plan: DayPlan, slice_minutes: int) -> pa.Table:
     width = pd.Timedelta(minutes=slice_minutes)
     slices_a_window = -(-((plan.end - plan.begin) // width) // windows)
     parts = []
-    for begin in pd.date_range(plan.begin, plan.end, freq=slices_a_window * width, inclusive="left"):
+    for begin in pd.date_range(
+        plan.begin, plan.end, freq=slices_a_window * width, inclusive="left"
+    ):
         inside = pl.col("entered_at").is_between(
             begin, begin + slices_a_window * width, closed="left"
         )

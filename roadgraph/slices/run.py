@@ -93,6 +93,11 @@ def _from_detectors(settings: Settings, network: Network, workspace: Workspace) 
     table = measured.filter(pc.is_in(measured["segment_id"], pa.array(network.segment_ids)))
     rows_in, rows = len(measured), len(table)
     refused = {"not_in_network": rows_in - rows} if rows < rows_in else {}
+    if not rows:
+        raise DataError(
+            f"{path}: none of its {rows_in} speeds is of a detector that the network has; import "
+            "the network again: roadgraph network"
+        )
     zone = city_zone(settings.city.timezone)
     chosen = settings_to_dict(settings)
     manifest: dict[str, Any] = {

@@ -8,7 +8,7 @@ all workers see under the same path, because workers read the files, and write w
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -95,7 +95,11 @@ class SparkEngine:
             SettingsError: the cluster cannot be used.
         """
         read = partial(read_or_error, folder=folder.resolve(), reading=reading)
-        tasks = self._cluster.context.parallelize(files, len(files)).map(read)
+        # Workers stand in folders of their own, so that a relative path means nothing to them.
+        wanted = [
+            replace(item, file=replace(item.file, path=item.file.path.resolve())) for item in files
+        ]
+        tasks = self._cluster.context.parallelize(wanted, len(wanted)).map(read)
         for outcome in self._cluster.run(tasks.collect, len(files), progress):
             if isinstance(outcome, RoadgraphError):
                 raise outcome
@@ -127,6 +131,9 @@ class SparkEngine:
         """
         if not plans:
             return {}
+        plans = [
+            replace(plan, parts=tuple(path.resolve() for path in plan.parts)) for plan in plans
+        ]
         with closing(self._days(plans, network, settings, progress)) as days:
             return replace_days(
                 plans, folder, network, settings, lambda plan, out: next(days).write(plan, out)
@@ -139,7 +146,7 @@ class SparkEngine:
         settings: Settings,
         progress: Callable[[float], None],
     ) -> Generator[_Day]:
-        """Yield what each day came to; the days of a job are matched when the first is asked for."""
+        """Yield what each day came to; a job is done when the first of its days is asked for."""
         minutes = settings.slices.minutes
         roads = self._cluster.context.broadcast(
             Roads(uuid4().hex, network, settings.probes, minutes)
@@ -305,5 +312,5 @@ def pieces_of_parts(plans: list[DayPlan]) -> list[Piece]:
     for path in sorted({path for plan in plans for path in plan.parts}):
         count = pq.read_metadata(path).num_row_groups
         for first in range(0, count, ROW_GROUPS):
-            pieces.append(Piece(str(path.resolve()), first, min(first + ROW_GROUPS, count)))
+            pieces.append(Piece(str(path), first, min(first + ROW_GROUPS, count)))
     return pieces

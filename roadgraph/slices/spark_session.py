@@ -170,17 +170,20 @@ class Cluster:
                 session.conf.set(key, value)
             return session
         check_master(self._settings.master)
-        log: IO[str] = self._stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        log = self._stack.enter_context(
+            tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by the stack
+        )
         try:
             context = _started(self._conf(), log)
+            self._stack.callback(context.stop)
+            return SparkSession(context)
         except Exception as error:
-            reason = _reason(error, log)
+            log.seek(0)
+            reason = reason_of_start(_said(error), log.read())
             raise SettingsError(
                 f"Spark does not start on {self._settings.master}: {reason}; are spark.master and "
                 "spark.options right? (roadgraph -v shows Spark's log)"
             ) from error
-        self._stack.callback(context.stop)
-        return SparkSession(context)
 
     def _conf(self) -> SparkConf:
         from pyspark import SparkConf
@@ -282,17 +285,27 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def _reason(error: Exception, log: IO[str]) -> str:
-    """Return what an error says in one line; where Java ended at once, what it said itself."""
+def _said(error: Exception) -> str:
+    """Return what an error says; of one in Java, what its first cause says."""
     java: Any = getattr(error, "java_exception", None)
-    if java is not None:
-        return str(java.getMessage() or java.toString()).strip().splitlines()[0]
-    log.seek(0)
-    lines = [line.strip() for line in log if line.strip()]
-    telling = [line for line in lines if "Exception" in line or "rror" in line]
-    if telling:
-        return telling[0]
-    return str(error).strip().splitlines()[0]
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    return str(error if java is None else java.getMessage() or java.toString())
+
+
+def reason_of_start(said: str, log: str) -> str:
+    """Return why Spark did not start, in one line.
+
+    Args:
+        said: the message of the failure.
+        log: what Java wrote; it knows more where Java ended at once, or gave the master up.
+    """
+    lines = [line.strip() for line in log.splitlines()]
+    telling = [line for line in lines if re.search("error|exception", line, re.IGNORECASE)]
+    if telling and re.search("JAVA_GATEWAY_EXITED|stopped SparkContext", said):
+        said = telling[0]
+    said = re.sub(r'^Exception in thread "main" [\w.$]+: ', "", said.strip())
+    return said.splitlines()[0] if said else "it gives no reason"
 
 
 def mendable_error(text: str) -> RoadgraphError | None:

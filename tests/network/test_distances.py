@@ -110,6 +110,12 @@ def test_a_dyna_table_says_which_detectors_there_are(tmp_path: Path) -> None:
     assert read_distances(tmp_path / "d.csv", city, NetworkSettings()).segment_ids == ["a", "b"]
 
 
+def test_without_speeds_all_in_the_list_are_detectors(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text(LIST)
+    network = read_distances(tmp_path / "d.csv", CitySettings(speeds=""), NetworkSettings())
+    assert network.segment_ids == ["a", "b", "c"]
+
+
 def test_detectors_that_no_row_names_are_refused(tmp_path: Path) -> None:
     message = refused(tmp_path, LIST, speeds="a,b,cc,x\n1,1,1,1\n")
     assert "2 of the 4 detectors of" in message
@@ -126,7 +132,7 @@ def test_distances_that_tell_no_weights_are_refused(rows: str, tmp_path: Path) -
 
 def test_a_missing_and_an_empty_list_are_named(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
-    with pytest.raises(DataError, match="is missing; set city.roads"):
+    with pytest.raises(DataError, match=r"is missing; set city\.roads"):
         read_distances(path, CitySettings(), NetworkSettings())
     assert refused(tmp_path, "") == f"{path} is empty"
 

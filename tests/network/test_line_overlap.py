@@ -17,7 +17,8 @@ def pieces(*lines: LineString) -> Pieces:
 def shared(line: LineString, *others: LineString, tolerance_m: float = 10.0) -> dict[int, float]:
     """Return how many metres of ``line`` each of the others runs along."""
     along = stretches_along(pieces(line), pieces(*others), tolerance_m)
-    return {int(other): m for (_, other), m in shared_lengths_m(along).items()}
+    metres = shared_lengths_m(along).droplevel("line")
+    return dict(zip(metres.index.to_list(), metres.to_list(), strict=True))
 
 
 def moved(line: LineString, right_m: float, up_m: float) -> LineString:

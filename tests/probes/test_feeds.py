@@ -218,7 +218,9 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         ProbesSettings(delimiter="ab"),
         ProbesSettings(time_format="%H"),
     ):
-        with pytest.raises(SettingsError, match=r"^probes\.(timezone|encoding|delimiter|time_fo"):
+        with pytest.raises(
+            SettingsError, match=r"^probes\.(timezone|encoding|delimiter|time_format): "
+        ):
             read(path, settings)
 
 

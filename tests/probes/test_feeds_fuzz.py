@@ -27,6 +27,7 @@ from roadgraph.settings import ProbesSettings
 from tests.toy import drive, write_fixes
 
 EXAMPLES = int(os.environ.get("ROADGRAPH_FUZZ_EXAMPLES", "300"))
+IS_SEARCH = "ROADGRAPH_FUZZ_EXAMPLES" in os.environ  # else the same files at every run
 
 ITIC = ("VehicleID", "gpsvalid", "lat", "lon", "timestamp", "speed", "heading", "light", "engine")
 ITIC_SETTINGS = ProbesSettings(
@@ -240,7 +241,7 @@ def outcome(kind: Kind, packed: bytes, chunk_bytes: int = 1 << 24) -> int | None
     after=st.lists(EDITS, max_size=2),
     chunk_bytes=CHUNK_BYTES,
 )
-@settings(max_examples=EXAMPLES * 3 // 4, deadline=None)
+@settings(max_examples=EXAMPLES * 3 // 4, deadline=None, derandomize=not IS_SEARCH)
 def test_every_row_of_a_damaged_text_is_accounted_for_or_the_file_is_named(
     kind: Kind, before: list[Edit], after: list[Edit], chunk_bytes: int
 ) -> None:
@@ -256,7 +257,7 @@ def test_every_row_of_a_damaged_text_is_accounted_for_or_the_file_is_named(
 
 
 @given(edits=st.lists(EDITS, max_size=4), is_zipped=st.booleans(), chunk_bytes=CHUNK_BYTES)
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=not IS_SEARCH)
 def test_every_row_of_a_damaged_parquet_file_is_accounted_for_or_the_file_is_named(
     edits: list[Edit], is_zipped: bool, chunk_bytes: int
 ) -> None:

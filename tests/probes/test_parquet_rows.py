@@ -1,3 +1,4 @@
+import base64
 import json
 import zipfile
 from datetime import UTC, date, datetime
@@ -218,6 +219,19 @@ def test_a_file_that_says_that_it_has_more_rows_than_it_has_is_named(tmp_path: P
     assert refused(tmp_path / "f.parquet").startswith(
         "f.parquet is damaged: it says that it has 4 rows and has 3"
     )
+
+
+def test_a_damaged_name_of_a_zone_is_an_error_and_a_strange_one_is_none(tmp_path: Path) -> None:
+    times = pa.array([SEVEN] * 3, pa.timestamp("us", "Mars/X"))
+    path = write(tmp_path, timestamp=times)
+    assert fixes(path, "timestamp") == [(SEVEN,)] * 3
+    table = pq.read_table(path).replace_schema_metadata(None)
+    packed = table.schema.serialize().to_pybytes().replace(b"Mars/X", b"Mars/\xc3")
+    metadata = {"ARROW:schema": base64.b64encode(packed)}
+    with pq.ParquetWriter(path, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(metadata)
+    assert "is a damaged Parquet file ('utf-8' codec can't decode byte 0xc3" in refused(path)
 
 
 def test_a_zips_member_is_read(tmp_path: Path) -> None:

@@ -51,3 +51,10 @@ def test_time_always_rises_with_the_way_from_exactly_0_to_exactly_1(
 
 def test_no_steps_take_no_time() -> None:
     assert share(1, 1, np.array([])).shape == (0,)
+
+
+@given(SHARES, SLOPES, SLOPES)
+def test_way_and_time_are_the_inverse_of_each_other(way: float, start: float, end: float) -> None:
+    slopes = np.array([start]), np.array([end])
+    time = share_of_time(np.array([way]), *slopes)
+    assert share_of_way(time, *slopes)[0] == pytest.approx(way, abs=1e-6)

@@ -1,180 +1,180 @@
-import math
-from typing import Any
+from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from roadgraph.probes.matching import Matcher
-from roadgraph.probes.traversals import SHORTEST_STAY_S, traversals_from_steps
+from roadgraph.probes.geometry import SegmentGeometry
+from roadgraph.probes.matching import TripMatcher
+from roadgraph.probes.timing import share_of_way
+from roadgraph.probes.traversals import (
+    Pieces,
+    empty_traversals,
+    pieces_of_ways,
+    traversals_of_pieces,
+    traversals_of_spots,
+)
 from roadgraph.schema import TRAVERSALS
 from roadgraph.settings import ProbesSettings
-from tests.toy import MONDAY_7, drive, straight_network
+from tests.toy import MONDAY_7, drive, fix, fixes_table, straight_network
 
+PROBES = ProbesSettings()
 NETWORK = straight_network()
-A, B, C = 0, 1, 2
+GEOMETRY = SegmentGeometry(NETWORK)
+MATCHER = TripMatcher(NETWORK, PROBES)
+IDS = pl.Series(NETWORK.segment_ids)
+LIMITS = np.full(3, 50.0)
 START_S = MONDAY_7.timestamp()
-GPS_ERROR_M = 30.0
 
 
-def step(
-    segment: int,
-    entered_s: float,
-    left_s: float,
-    distance_m: float,
-    vehicle_id: str = "v1",
-    trip: int = 1,
-    part: int = 0,
-    deviation_m: float = 0.0,
-) -> dict[str, object]:
-    """Return one step; its times are seconds after the begin of a slice."""
-    return {
-        "vehicle_id": vehicle_id,
-        "trip": trip,
-        "part": part,
-        "segment": segment,
-        "entered_s": START_S + entered_s,
-        "left_s": START_S + left_s,
-        "distance_m": float(distance_m),
-        "deviation_m": deviation_m,
-    }
+def pieces_of(fixes: pl.DataFrame, slice_minutes: int = 15) -> Pieces:
+    begins = np.arange(len(fixes)) == 0
+    matches = MATCHER.match(fixes["lat"].to_numpy(), fixes["lon"].to_numpy(), begins)
+    return pieces_of_ways(fixes, matches, GEOMETRY, slice_minutes, PROBES)
 
 
-def traversals(*steps: dict[str, object], slice_minutes: int = 15) -> pl.DataFrame:
-    return traversals_from_steps(pl.DataFrame(steps), NETWORK, slice_minutes, GPS_ERROR_M)
+def traversals_of(fixes: pl.DataFrame, limits: np.ndarray = LIMITS) -> list[dict[str, object]]:
+    table = traversals_of_pieces(pieces_of(fixes), fixes, IDS, GEOMETRY, limits, 15)
+    assert table.columns == TRAVERSALS.columns
+    return table.to_dicts()
 
 
-def rows(*steps: dict[str, object], slice_minutes: int = 15) -> list[tuple[Any, ...]]:
-    """Return segment, seconds after the slice's begin, speed and share."""
-    found = traversals(*steps, slice_minutes=slice_minutes)
-    seconds = (pl.col("entered_at").dt.epoch("us") / 1e6 - START_S).alias("seconds")
-    return found.select("segment_id", seconds, "speed_kph", "share").rows()
-
-
-def test_the_speed_is_the_way_over_the_time_and_the_share_that_of_the_length() -> None:
-    assert rows(step(A, 0, 45, 90)) == [("A", 0, pytest.approx(7.2), pytest.approx(0.9))]
-
-
-def test_steps_that_follow_each_other_on_a_segment_are_one_traversal() -> None:
-    # 20 m in 10 s and 70 m in 20 s: 90 m in 30 s.
-    assert rows(step(A, 0, 10, 20), step(A, 10, 30, 70)) == [
-        ("A", 0, pytest.approx(10.8), pytest.approx(0.9))
-    ]
-
-
-def test_a_drive_over_three_segments_has_three_traversals() -> None:
-    found = rows(step(A, 0, 10, 100), step(B, 10, 15, 100), step(C, 15, 35, 100))
-    assert found == [
-        ("A", 0, pytest.approx(36), 1.0),
-        ("B", 10, pytest.approx(72), 1.0),
-        ("C", 15, pytest.approx(18), 1.0),
-    ]
-
-
-def test_a_segment_that_is_driven_again_later_has_two_traversals() -> None:
-    found = rows(step(A, 0, 10, 100), step(B, 10, 20, 100), step(A, 20, 40, 100))
-    assert [(row[0], row[1]) for row in found] == [("A", 0), ("A", 20), ("B", 10)]
-
-
-@pytest.mark.parametrize("other", [{"vehicle_id": "v2"}, {"trip": 2}, {"part": 3}])
-def test_another_vehicle_trip_or_part_is_another_traversal(other: dict[str, object]) -> None:
-    second = {**step(A, 10, 20, 40), **other}
-    found = rows(step(A, 0, 10, 20), second)
-    assert [row[2] for row in found] == pytest.approx([7.2, 14.4])
-
-
-def test_a_stay_over_the_end_of_a_slice_is_cut_there() -> None:
-    # 80 m in 40 s, of them 10 s before 900 s.
-    found = rows(step(A, 890, 930, 80))
-    assert found == [
-        ("A", 890, pytest.approx(7.2), pytest.approx(0.2)),
-        ("A", 900, pytest.approx(7.2), pytest.approx(0.6)),
-    ]
-
-
-def test_a_stay_of_several_steps_over_the_end_of_a_slice_gives_a_row_on_either_side() -> None:
-    found = rows(step(A, 870, 890, 20), step(A, 890, 910, 40), step(A, 910, 920, 10))
-    # Before: 20 + 20 m in 30 s. After: 20 + 10 m in 20 s.
-    assert found == [
-        ("A", 870, pytest.approx(4.8), pytest.approx(0.4)),
-        ("A", 900, pytest.approx(5.4), pytest.approx(0.3)),
-    ]
-
-
-def test_a_stay_that_ends_or_begins_with_a_slice_is_not_cut() -> None:
-    found = rows(step(A, 880, 900, 40), step(B, 900, 920, 40))
-    assert [(row[0], row[1]) for row in found] == [("A", 880), ("B", 900)]
-    assert [row[2] for row in found] == pytest.approx([7.2, 7.2])
-
-
-def test_where_a_slice_ends_depends_on_its_length() -> None:
-    long = step(A, 290, 310, 40)
-    assert [row[1] for row in rows(long, slice_minutes=15)] == [290]
-    assert [row[1] for row in rows(long, slice_minutes=5)] == [290, 300]
-
-
-def test_what_a_vehicle_does_later_does_not_change_the_rows_of_a_slice_that_is_over() -> None:
-    before = [step(A, 860, 880, 30), step(A, 880, 905, 30)]
-    later = [step(A, 905, 1000, 2), step(B, 1000, 1010, 100)]
-    assert rows(*before, *later)[0] == rows(*before)[0]
-
-
-def test_standing_still_is_a_speed_of_0() -> None:
-    assert rows(step(A, 0, 30, 0), step(A, 30, 60, 0)) == [("A", 0, 0.0, 0.0)]
-
-
-def test_falling_back_in_sum_is_a_speed_of_0() -> None:
-    assert rows(step(A, 0, 30, 5), step(A, 30, 60, -12)) == [("A", 0, 0.0, 0.0)]
-
-
-def test_a_fix_that_fell_back_and_went_on_counts_the_net_way() -> None:
-    assert rows(step(A, 0, 30, -10), step(A, 30, 60, 70)) == [
-        ("A", 0, pytest.approx(3.6), pytest.approx(0.6))
-    ]
-
-
-def test_a_share_is_at_most_the_whole_segment() -> None:
-    assert rows(step(A, 0, 30, 150)) == [("A", 0, pytest.approx(18), 1.0)]
-
-
-def test_a_touch_shorter_than_half_a_second_measures_nothing() -> None:
-    assert SHORTEST_STAY_S == 0.5
-    found = rows(step(A, 0, 10, 99), step(B, 10, 10.4, 4), step(C, 11, 11.5, 5))
-    assert [row[0] for row in found] == ["A", "C"]
-
-
-def test_the_confidence_is_that_of_a_normal_deviation_averaged_over_the_steps() -> None:
-    found = traversals(
-        step(A, 0, 10, 20, deviation_m=0.0), step(A, 10, 20, 20, deviation_m=GPS_ERROR_M)
+def two_fixes(
+    seconds: float, from_m: float, to_m: float, *speeds: float | None, start_s: float = 0.0
+) -> pl.DataFrame:
+    first, last = speeds or (None, None)
+    return fixes_table(
+        [
+            fix("v1", start_s, from_m, speed_kph=first),
+            fix("v1", start_s + seconds, to_m, speed_kph=last),
+        ]
     )
-    assert found["confidence"].to_list() == pytest.approx([(1 + math.exp(-0.5)) / 2])
 
 
-def test_rows_are_sorted_by_key_and_have_the_tables_columns_and_types() -> None:
-    found = traversals(step(C, 0, 10, 9, "v2"), step(B, 20, 30, 9), step(A, 30, 40, 9))
-    assert found.columns == TRAVERSALS.columns
-    assert found.select("vehicle_id", "segment_id").rows() == [
-        ("v1", "A"),
-        ("v1", "B"),
-        ("v2", "C"),
-    ]
-    assert found.schema["entered_at"] == pl.Datetime("us", "UTC")
-    assert TRAVERSALS.conform(found.to_arrow()).num_rows == 3
+def test_time_is_shared_out_by_the_way_where_no_speed_is_reported() -> None:
+    pieces = pieces_of(two_fixes(60, 40, 160))
+    assert pieces.segment.tolist() == [0, 1]
+    assert pieces.entered_s - START_S == pytest.approx([0, 30], abs=0.1)
+    assert pieces.left_s - START_S == pytest.approx([30, 60], abs=0.1)
+    assert pieces.distance_m == pytest.approx([60, 60], abs=0.2)
+    assert pieces.joins.tolist() == [False, True]
 
 
-def test_no_steps_give_no_traversals() -> None:
-    steps = Matcher(NETWORK, ProbesSettings()).match(drive().clear()).steps
-    found = traversals_from_steps(steps, NETWORK, 15, GPS_ERROR_M)
-    assert found.is_empty()
-    assert TRAVERSALS.conform(found.to_arrow()).num_rows == 0
+def test_who_brakes_for_a_queue_waits_at_the_end_of_the_way() -> None:
+    # 120 m in 60 s: 2 m/s on average; 6 m/s at the begin and 0 at the end.
+    pieces = pieces_of(two_fixes(60, 40, 160, 21.6, 0.0))
+    # s(t) = t (3 - 3 t + t^2) = 0.5 at t = 1 - 0.5^(1/3) = 0.2063, that is after 12.4 s.
+    assert pieces.left_s[0] - START_S == pytest.approx(12.38, abs=0.1)
 
 
-def test_a_drive_at_a_constant_speed_has_that_speed_on_every_segment() -> None:
-    matched = Matcher(NETWORK, ProbesSettings()).match(drive(speed_kph=27, every_s=10))
-    before = matched.steps.clone()
-    found = traversals_from_steps(matched.steps, NETWORK, 15, GPS_ERROR_M)
-    assert found["segment_id"].to_list() == ["A", "B", "C"]
-    assert found["speed_kph"].to_list() == pytest.approx([27] * 3, rel=1e-3)
-    # From 10 m in A to 235 m.
-    assert found["share"].to_list() == pytest.approx([0.9, 1.0, 0.35], abs=1e-3)
-    assert_frame_equal(matched.steps, before)
+def test_a_way_over_the_end_of_a_slice_is_cut_where_the_vehicle_was_then() -> None:
+    # From 20 s before the slice's end to 40 s after it, braking from 6 m/s to a stand.
+    fixes = two_fixes(60, 10, 70, 10.8, 0.0, start_s=880)
+    pieces = pieces_of(fixes)
+    assert pieces.segment.tolist() == [0, 0]
+    assert pieces.left_s[0] == pieces.entered_s[1] == START_S + 900
+    # Mean 1 m/s, slopes 3 and 0: at a third of the time 1/3 (3 - 1 + 1/9) = 19/27 of 60 m.
+    assert pieces.distance_m == pytest.approx([60 * 19 / 27, 60 * 8 / 27], rel=5e-3)
+
+
+def test_a_standing_vehicle_counts_all_of_its_time_without_a_way() -> None:
+    rows = [fix("v1", 30 * i, 50, speed_kph=0.0) for i in range(5)]
+    (row,) = traversals_of(fixes_table(rows))
+    assert (row["speed_kph"], row["share"], row["duration_s"]) == (0.0, 0.0, 120.0)
+
+
+def test_a_stand_over_the_end_of_a_slice_makes_a_row_on_either_side() -> None:
+    rows = [fix("v1", 850 + 30 * i, 50, speed_kph=0.0) for i in range(5)]
+    first, second = traversals_of(fixes_table(rows))
+    assert (first["duration_s"], second["duration_s"]) == (50.0, 70.0)
+    assert second["entered_at"] == (MONDAY_7 + timedelta(seconds=900)).tz_convert("UTC")
+
+
+def test_falling_back_within_the_noise_takes_its_way_off_again() -> None:
+    rows = [fix("v1", 30 * i, m, speed_kph=None) for i, m in enumerate((20, 50, 45, 80))]
+    (row,) = traversals_of(fixes_table(rows))
+    assert row["speed_kph"] == pytest.approx(3.6 * 60 / 90, rel=1e-2)
+    assert row["share"] == pytest.approx(0.6, abs=0.01)
+
+
+def test_a_way_faster_than_is_possible_gives_nothing() -> None:
+    pieces = pieces_of(two_fixes(2, 40, 160))  # 216 km/h
+    assert len(pieces.segment) == 0
+    assert traversals_of(two_fixes(2, 40, 160)) == []
+
+
+def test_confidence_falls_with_the_distance_from_the_road() -> None:
+    on, off = (traversals_of(drive(north_m=north))[1]["confidence"] for north in (0.0, 15.0))
+    assert on == pytest.approx(1.0, abs=0.01)
+    assert off == pytest.approx(np.exp(-0.5), abs=0.01)
+
+
+@pytest.mark.parametrize(("heading", "expected"), [(90.0, 1.0), (180.0, 0.5), (270.0, 0.0)])
+def test_confidence_falls_with_the_turn_between_heading_and_road(
+    heading: float, expected: float
+) -> None:
+    fixes = drive(speed_kph=14.4, every_s=15).with_columns(heading_deg=pl.lit(heading))
+    assert traversals_of(fixes)[1]["confidence"] == pytest.approx(expected, abs=0.02)
+
+
+def test_the_heading_of_a_slow_vehicle_means_nothing() -> None:
+    fixes = drive(speed_kph=7.2).with_columns(heading_deg=pl.lit(270.0))
+    assert traversals_of(fixes)[1]["confidence"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_confidence_falls_where_the_limit_is_used_up() -> None:
+    fixes = drive(speed_kph=36.0, every_s=6)
+    usual = traversals_of(fixes, np.full(3, 50.0))[1]["confidence"]
+    fast = traversals_of(fixes, np.full(3, 36.0))[1]["confidence"]
+    unknown = traversals_of(fixes, np.full(3, np.nan))[1]["confidence"]
+    assert usual == pytest.approx(1.0, abs=0.02)
+    assert fast == pytest.approx(np.exp(-2 * 0.25), abs=0.03)
+    assert unknown == pytest.approx(1.0, abs=0.02)
+
+
+def test_spots_cover_the_error_of_a_fix_and_last_a_second() -> None:
+    fixes = fixes_table(
+        [fix("v1", speed_kph=40.0), fix("v2", speed_kph=None), fix("v3", north_m=90)]
+    )
+    table, used = traversals_of_spots(fixes, GEOMETRY, IDS, PROBES)
+    assert used.tolist() == [0]
+    (row,) = table.to_dicts()
+    assert (row["segment_id"], row["speed_kph"], row["duration_s"]) == ("A", 40.0, 1.0)
+
+
+def test_an_empty_table_has_the_columns_of_traversals() -> None:
+    assert empty_traversals().columns == TRAVERSALS.columns
+    assert empty_traversals().is_empty()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 119), st.floats(0, 60), st.sampled_from([None, 0.0, 20.0, 80.0])),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_pieces_share_out_exactly_the_time_and_the_way_between_the_fixes(
+    steps: list[tuple[int, float, float | None]],
+) -> None:
+    seconds, metres, rows = 0.0, 5.0, [fix("v1", 0, 5.0)]
+    for lasting_s, way_m, speed in steps:
+        seconds, metres = seconds + lasting_s, min(metres + way_m, 295.0)
+        rows.append(fix("v1", seconds, metres, speed_kph=speed))
+    pieces = pieces_of(fixes_table(rows), slice_minutes=2)
+    slow = all(way_m / lasting_s < 50 for lasting_s, way_m, _ in steps)
+    if slow:
+        assert (pieces.left_s - pieces.entered_s).sum() == pytest.approx(seconds, abs=1e-3)
+        assert pieces.distance_m.sum() == pytest.approx(metres - 5.0, abs=1.0)
+    assert (pieces.left_s >= pieces.entered_s - 1e-6).all()
+    ends = np.ceil(pieces.left_s / 120)
+    begins = np.floor(pieces.entered_s / 120 + 1e-9)
+    assert (ends - begins <= 1 + 1e-9).all()
+
+
+def test_the_cut_uses_the_same_curve_as_the_timing() -> None:
+    third = share_of_way(np.array([1 / 3]), np.array([3.0]), np.array([0.0]))
+    assert third[0] == pytest.approx(19 / 27)

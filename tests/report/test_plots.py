@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 
 from roadgraph.report import plots
 from roadgraph.report.style import CLASS_COLOURS
-from tests.toy import straight_network
+from tests.toy import crossroads_network, network_of, straight_network, straight_segments
 
 
 def colours_of(path: Path) -> set[tuple[int, int, int]]:
@@ -91,3 +91,38 @@ def test_as_many_models_as_there_are_can_be_drawn(tmp_path: Path) -> None:
     )
     plots.plot_scores(scores, "macro_f1", "macro F1", "Test", tmp_path / "scores.png")
     assert as_255("#2c7fb8") in colours_of(tmp_path / "scores.png")
+
+
+def test_road_classes_come_in_their_order_and_always_have_the_same_colours() -> None:
+    few = plots.road_styles(["residential", "primary"])
+    many = plots.road_styles(["zebra", "residential", "primary_link", "motorway", "primary", "1"])
+    order = ["motorway", "primary", "primary_link", "residential", "1", "zebra"]
+    assert list(many) == order
+    assert many["primary"] == few["primary"]
+    colours = {name: colour for name, (colour, _) in many.items()}
+    assert colours["primary_link"] == colours["primary"]
+    assert many["primary_link"][1] < many["primary"][1]
+    del colours["primary_link"]
+    assert len(set(colours.values())) == 5
+
+
+def test_the_picture_of_a_network_has_a_scale_and_the_colours_of_its_classes(
+    tmp_path: Path,
+) -> None:
+    segments = straight_segments().assign(road_class=["motorway", "primary", "mine"])
+    plots.plot_network(network_of(segments), tmp_path / "a.png")
+    shown = colours_of(tmp_path / "a.png")
+    for colour, _ in plots.road_styles(["motorway", "primary", "mine"]).values():
+        assert as_255(colour) in shown
+    picture = images.imread(tmp_path / "a.png")[:, :, :3]
+    upper, left = picture.shape[0] * 9 // 20, picture.shape[1] * 3 // 4
+    bar_px = (picture[:upper, left * 2 // 3 :] == 0).all(axis=2).sum(axis=1).max()
+    coloured = np.ptp(picture[:, :left], axis=2) > 0.2
+    # The road is 300 m long, the bar 50 m: the longest step within a quarter of the map.
+    assert bar_px / coloured.any(axis=0).sum() == pytest.approx(50 / 300, rel=0.03)
+
+
+def test_the_same_network_gives_the_same_picture(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        plots.plot_network(crossroads_network(), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

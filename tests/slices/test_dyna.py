@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -150,8 +151,9 @@ def test_a_detector_with_two_speeds_at_a_time_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", ["timezone", "speeds_timezone"])
 def test_a_zone_that_is_none_is_named_by_its_setting(setting: str, tmp_path: Path) -> None:
     path = write(tmp_path, "2012-03-01T00:00:00Z,a,5")
+    wrong: dict[str, Any] = {setting: "Mars"}
     with pytest.raises(SettingsError, match=rf"city\.{setting}: no time zone 'Mars'"):
-        read_dyna_speeds(path, replace(CITY, **{setting: "Mars"}), 5)
+        read_dyna_speeds(path, replace(CITY, **wrong), 5)
 
 
 def test_times_come_in_utc_and_rows_know_their_line(tmp_path: Path) -> None:

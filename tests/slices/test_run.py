@@ -262,6 +262,19 @@ def test_detectors_become_slices_without_matching(tmp_path: Path) -> None:
     assert not folder.traversals.exists()
 
 
+def test_speeds_of_detectors_that_were_cut_away_are_refused_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "speed.csv"
+    path.write_text("d0,d9\n50,60\n51,\n")
+    city = {"source": "detectors", "speeds": str(path), "speeds_start": "2026-01-05T00:00"}
+    report, workspace = made(settings_of(tmp_path / "work", path, city=city), detector_network())
+    assert read_slices(workspace.slices)["segment_id"].to_pylist() == ["d0", "d0"]
+    assert (report.rows_in, report.rows_used) == (3, 2)
+    assert report.refused == {"not_in_network": 1}
+    path.write_text("d8,d9\n50,60\n51,\n")
+    with pytest.raises(DataError, match="none of its 3 speeds is of a detector that the network"):
+        made(settings_of(tmp_path / "other", path, city=city), detector_network())
+
+
 @pytest.mark.parametrize(
     ("fixes", "message"),
     [
