@@ -157,7 +157,7 @@ def main() -> None:
             f"{right_share(thin, nearest_plain(geometry, thin), ids):.1%}",
         ),
         (
-            f"mean speed of slices with {MANY_VEHICLES} vehicles or more: mean absolute error, km/h",
+            f"mean speed of slices, {MANY_VEHICLES} vehicles or more: mean absolute error, km/h",
             f"{ours.filter(few)['error'].mean():.2f}",
             f"{theirs.filter(few)['error'].mean():.2f}",
         ),

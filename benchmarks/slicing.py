@@ -63,9 +63,7 @@ def write_rows(path: Path, count: int) -> Path:
             {
                 "vehicle_id": vehicles[rng.integers(0, VEHICLES, rows)],
                 "segment_id": segments[rng.integers(0, SEGMENTS_COUNT, rows)],
-                "entered_at": pl.Series(
-                    MIDNIGHT_US + (share_of_day * DAY_US).astype(np.int64)
-                ).cast(pl.Datetime("us", "UTC")),
+                "entered_at": pl.Series(times_us).cast(pl.Datetime("us", "UTC")),
                 "speed_kph": np.clip(rng.gamma(4, 10, rows), 0, 199),
                 "share": rng.random(rows),
                 "confidence": rng.random(rows),

@@ -69,9 +69,7 @@ def local_days(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     return np.asarray(slice_starts.tz_convert(zone).date)
 
 
-def span_of_day(
-    day: date, zone: ZoneInfo, slice_minutes: int
-) -> tuple[pd.Timestamp, pd.Timestamp]:
+def span_of_day(day: date, zone: ZoneInfo, slice_minutes: int) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return the first moment (UTC) of a local day's slices and the first moment after them.
 
     Slices begin at whole multiples of their length in UTC; a slice belongs to the local day in

@@ -195,7 +195,7 @@ class ProbesSettings:
     ] = 500.0
     max_lateness_s: Annotated[
         float,
-        Setting("a row that comes so much later than newer ones shows a clock running backwards", "s", 0, 86_400),
+        Setting("a row so much older than one before it shows a clock set back", "s", 0, 86_400),
     ] = 300.0
     max_gap_s: Annotated[float, Setting("a longer silence ends a trip", "s", 1, 3600)] = 120.0
     search_radius_m: Annotated[
@@ -205,7 +205,8 @@ class ProbesSettings:
         float, Setting("standard deviation that the matcher assumes for a fix", "m", 1, 200)
     ] = 15.0
     heading_error_deg: Annotated[
-        float, Setting("standard deviation of a heading, for fixes placed one by one", "degrees", 1, 180)
+        float,
+        Setting("standard deviation of a heading, of fixes placed one by one", "degrees", 1, 180),
     ] = 30.0
     reverse_tolerance_m: Annotated[
         float, Setting("how far a fix may fall back along its segment", "m", 0, 200)
@@ -419,9 +420,9 @@ class TrackingSettings:
 class SparkSettings:
     """The cluster, for ``engine=spark``."""
 
-    master: Annotated[
-        str, Setting("Spark master, such as local[2], yarn or spark://host:7077")
-    ] = "local[2]"
+    master: Annotated[str, Setting("Spark master, such as local[2], yarn or spark://host:7077")] = (
+        "local[2]"
+    )
     options: Annotated[
         dict[str, str], Setting("further Spark options, {spark.executor.memory: 8g}")
     ] = field(default_factory=dict)

@@ -30,7 +30,7 @@ class Workspace:
 
     @property
     def network(self) -> Path:
-        """``segments.parquet``, ``links.parquet``, ``network.json``, ``network.png``, ``cut.csv``."""
+        """``segments.parquet``, ``links.parquet``, ``network.json``, ``cut.csv``, a picture."""
         return self.root / "network"
 
     @property

@@ -12,7 +12,7 @@ PACKAGE = Path(roadgraph.__file__).parent
 
 # In the order in which the data goes; a part may import what stands before it.
 LAYERS = [
-    {"errors"},
+    {"errors", "units"},
     {"storage", "schema", "settings"},
     {"calendar", "workspace"},
     {"config"},
@@ -85,7 +85,7 @@ def test_every_part_has_its_place() -> None:
 def test_an_import_against_the_direction_is_found() -> None:
     assert against_the_direction("slices", "from roadgraph.models.graph import Graph") == ["models"]
     assert against_the_direction("slices", "from roadgraph.probes.clean import Box") == []
-    assert against_the_direction("network", "import roadgraph.probes.read") == ["probes"]
+    assert against_the_direction("network", "import roadgraph.probes.feeds") == ["probes"]
 
 
 @pytest.mark.parametrize("part", ["network", "probes", "slices", "dataset", "evaluation"])

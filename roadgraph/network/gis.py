@@ -15,9 +15,9 @@ from pyproj import Geod
 from roadgraph.errors import DataError, nearest
 from roadgraph.network.links import links_at_nodes
 from roadgraph.network.network import LIMIT_TOLD, WGS84, Network, checked_network
-from roadgraph.network.osm_tags import KPH_PER_MPH
 from roadgraph.network.two_way import ONEWAY, one_line_a_direction
 from roadgraph.schema import SEGMENTS
+from roadgraph.units import KPH_PER_MPH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from roadgraph.units import KPH_PER_MPH
+
 Tags = Mapping[str, str]
 
 ROAD_CLASSES = (
@@ -44,7 +46,6 @@ CLASS_LIMIT_KPH = {
 CLASS_LANES = {"motorway": 2}
 """Lanes a direction where no tag tells them; else 1."""
 
-KPH_PER_MPH = 1.609344
 NO_LIMIT_KPH = 130.0
 """For ``maxspeed=none``: the recommended speed of German motorways, where nearly all of it is."""
 WALK_KPH = 7.0

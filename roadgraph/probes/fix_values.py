@@ -11,6 +11,7 @@ import pyarrow as pa
 from roadgraph.probes.feed_columns import VALID
 from roadgraph.probes.fix_times import as_series, utc_times
 from roadgraph.schema import FIXES
+from roadgraph.units import KPH_PER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from roadgraph.settings import ProbesSettings
 
 NUMBERS = ("lat", "lon", "speed_kph", "heading_deg")
-KPH_PER = {"km/h": 1.0, "mph": 1.609344, "m/s": 3.6, "knots": 1.852}  # exact
 NO_FIX = ("", "0", "0.0", "f", "false", "n", "no")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from roadgraph.slices.detectors import KPH_PER_MPH
+from roadgraph.units import KPH_PER_MPH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

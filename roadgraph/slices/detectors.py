@@ -13,13 +13,12 @@ from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
 from roadgraph.schema import SLICES, utc_times
 from roadgraph.slices.dyna import read_dyna_speeds
+from roadgraph.units import KPH_PER_MPH
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from roadgraph.settings import CitySettings
-
-KPH_PER_MPH = 1.609344  # international mile, exact
 
 
 def read_detector_speeds(path: Path, city: CitySettings, slice_minutes: int) -> pa.Table:

@@ -14,8 +14,8 @@ import polars as pl
 
 from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
-from roadgraph.probes.fix_values import KPH_PER
 from roadgraph.slices.measured_columns import TRAVERSAL_ROWS
+from roadgraph.units import KPH_PER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

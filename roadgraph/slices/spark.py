@@ -29,7 +29,7 @@ from roadgraph.slices.building import (
     write_slices,
 )
 from roadgraph.slices.day_tables import DayTables
-from roadgraph.slices.spark_session import Cluster
+from roadgraph.slices.spark_session import Cluster, pandas_unnoticed
 from roadgraph.slices.spark_work import (
     DRIVEN,
     ROW_GROUPS,
@@ -232,13 +232,11 @@ class SparkEngine:
 
         tasks = self._cluster.context.parallelize(pieces, len(pieces))
         fixes = self._cluster.session.createDataFrame(tasks, "path string, first int, after int")
-        # So many partitions as groups: Spark would put small ones together, on one core.
-        return (
-            fixes.mapInArrow(read, from_arrow_schema(ROWS))
-            .repartition(sum(map(len, groups)), "day", "group")
-            .groupBy("day", "group")
-            .applyInArrow(drive, from_arrow_schema(DRIVEN))
-        )
+        with pandas_unnoticed():
+            rows = fixes.mapInArrow(read, from_arrow_schema(ROWS))
+            # As many partitions as groups: Spark would put small ones together, on one core.
+            rows = rows.repartition(sum(map(len, groups)), "day", "group")
+            return rows.groupBy("day", "group").applyInArrow(drive, from_arrow_schema(DRIVEN))
 
 
 def build_days_on_spark(

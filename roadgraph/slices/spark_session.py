@@ -149,10 +149,8 @@ class Cluster:
         """
         if self._session is None:
             check_installed()
-            # PySpark 4.3 says that it knows pandas only below 3; no pandas is used here.
-            self._stack.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-            self._session = self._start()
+            with pandas_unnoticed():
+                self._session = self._start()
         return self._session
 
     @property
@@ -270,6 +268,14 @@ def _started(conf: SparkConf, log: IO[str]) -> SparkContext:
             shown = logging.getLogger().isEnabledFor(logging.INFO)
             gateway = launch_gateway(conf, {"stderr": None if shown else log})
         return SparkContext(conf=conf, gateway=gateway)
+
+
+@contextmanager
+def pandas_unnoticed() -> Iterator[None]:
+    """Keep PySpark from warning of a pandas newer than it knows: no pandas is used with it here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        yield
 
 
 @contextmanager

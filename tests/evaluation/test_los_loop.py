@@ -11,7 +11,8 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.evaluation.baselines import persistence
 from roadgraph.evaluation.scores import score_forecast, scoring_origins
 from roadgraph.network.importing import import_network
-from roadgraph.slices.detectors import KPH_PER_MPH, read_detector_speeds
+from roadgraph.slices.detectors import read_detector_speeds
+from roadgraph.units import KPH_PER_MPH
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "los_loop"
 

@@ -10,8 +10,8 @@ from shapely.geometry import LineString, MultiLineString, Point
 from roadgraph.errors import DataError
 from roadgraph.network.gis import read_road_layer
 from roadgraph.network.network import Network
-from roadgraph.network.osm_tags import KPH_PER_MPH
 from roadgraph.settings import NetworkSettings
+from roadgraph.units import KPH_PER_MPH
 from tests.toy import (
     crossroads_network,
     point,

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from roadgraph.probes.timing import STEEPEST, share_of_time
+from roadgraph.probes.timing import STEEPEST, share_of_time, share_of_way
 
 WAY = np.linspace(0, 1, 21)
 NAN = np.nan
@@ -53,7 +55,7 @@ def test_no_steps_take_no_time() -> None:
     assert share(1, 1, np.array([])).shape == (0,)
 
 
-@given(SHARES, SLOPES, SLOPES)
+@given(st.floats(0, 1), st.floats(0, 5), st.floats(0, 5))
 def test_way_and_time_are_the_inverse_of_each_other(way: float, start: float, end: float) -> None:
     slopes = np.array([start]), np.array([end])
     time = share_of_time(np.array([way]), *slopes)

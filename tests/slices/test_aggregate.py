@@ -94,7 +94,7 @@ def test_quality_rises_with_vehicles_not_with_their_traversals() -> None:
     ],
 )
 def test_quality_rises_with_share_and_confidence(
-    better: dict[str, float], worse: dict[str, float]
+    better: dict[str, Any], worse: dict[str, Any]
 ) -> None:
     high, low = (only_slice(traversal(50, **item))["quality_score"] for item in (better, worse))
     assert high > low > 0

@@ -7,7 +7,8 @@ import pytest
 from roadgraph.errors import DataError, SettingsError
 from roadgraph.schema import SLICES
 from roadgraph.settings import CitySettings
-from roadgraph.slices.detectors import KPH_PER_MPH, read_detector_speeds
+from roadgraph.slices.detectors import read_detector_speeds
+from roadgraph.units import KPH_PER_MPH
 
 CITY = CitySettings(
     source="detectors", timezone="America/Los_Angeles", speeds_start="2012-03-01T00:00"
