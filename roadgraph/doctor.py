@@ -7,6 +7,8 @@ import re
 import shutil
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from roadgraph.slices.spark_session import INSTALL_JAVA, java_version
+
 SHOWN = (
     "torch",
     "torch-geometric",
@@ -17,6 +19,7 @@ SHOWN = (
     "geopandas",
     "fastmm",
     "mlflow",
+    "pyspark",
 )
 
 
@@ -34,7 +37,10 @@ def _installed(package: str) -> str | None:
 
 def _versions() -> dict[str, str]:
     facts = {"roadgraph": version("roadgraph"), "python": platform.python_version()}
-    return facts | {package: _installed(package) or "missing" for package in SHOWN}
+    facts |= {package: _installed(package) or "missing" for package in SHOWN}
+    return facts | {
+        "java": java_version() or f"missing (engine=spark alone needs it); {INSTALL_JAVA}"
+    }
 
 
 def _devices() -> dict[str, str]:

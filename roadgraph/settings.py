@@ -420,9 +420,13 @@ class TrackingSettings:
 class SparkSettings:
     """The cluster, for ``engine=spark``."""
 
-    master: Annotated[str, Setting("Spark master, such as local[2], yarn or spark://host:7077")] = (
-        "local[2]"
-    )
+    master: Annotated[
+        str,
+        Setting(
+            "Spark master, such as local[2], yarn or spark://host:7077; fixes and workspace must "
+            "lie on storage that all its workers see under the same path"
+        ),
+    ] = "local[2]"
     options: Annotated[
         dict[str, str], Setting("further Spark options, {spark.executor.memory: 8g}")
     ] = field(default_factory=dict)

@@ -20,7 +20,20 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     extras = doctor.examine()["extras"]
     expected = "missing eclipse-sumo: pip install -c requirements.lock '.[sample]'"
     assert extras["sample"] == expected
-    assert set(extras) == {"scatter", "pipelines", "sample", "dev"}
+    assert extras["spark"] == "missing pyspark: pip install -c requirements.lock '.[spark]'"
+    assert set(extras) == {"scatter", "pipelines", "sample", "dev", "spark"}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"), [("17.0.15", "17.0.15"), (None, "missing (engine=spark alone needs it)")]
+)
+def test_java_is_shown_or_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, expected: str
+) -> None:
+    monkeypatch.setattr(doctor, "java_version", lambda: found)
+    java = doctor.examine()["versions"]["java"]
+    assert java.startswith(expected)
+    assert ("openjdk-17-jre-headless" in java) == (found is None)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+import polars as pl
 import pytest
 
 from roadgraph.config import load_settings
 from roadgraph.workflow import members_of, run_comparison, run_network, run_prediction, run_slices
-from tests.toy_city import write_city
+from tests.toy_city import DAYS, FIRST_DAY, speed_kph_at, write_city
 
 OPTIONS = [
     ["model=mlp", "dataset.window=1", "dataset.horizons_min=[15]"],
@@ -43,4 +44,27 @@ def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Pat
     for column, task in expected.items():
         assert rows[column].notna().all() == (task in settings.model.tasks), column
     out = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet")
+    assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)
+
+
+def rows_on_segments(of_vehicles: bool) -> pl.DataFrame:
+    """Return the traffic of the toy city as traversals or as ready aggregates."""
+    times = pd.date_range(FIRST_DAY, periods=96 * DAYS, freq="15min")
+    rows = [(name, time.isoformat(), speed_kph_at(time)) for time in times for name in "ABC"]
+    time = "entered_at" if of_vehicles else "time"
+    table = pl.DataFrame(rows, schema=["segment_id", time, "speed_kph"], orient="row")
+    return table if of_vehicles else table.with_columns(count=pl.lit(3))
+
+
+@pytest.mark.parametrize("of_vehicles", [True, False], ids=["traversals", "aggregates"])
+def test_data_that_is_on_segments_goes_to_predictions(of_vehicles: bool, tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    rows_on_segments(of_vehicles).write_csv(data)
+    chosen = ["city.source=measured", f"city.fixes={data}", "training.max_epochs=1", "model=mlp"]
+    settings = load_settings([*write_city(tmp_path / "city"), *chosen])
+    run_network(settings)
+    report, _ = run_slices(settings)
+    assert (report.rows_used, report.slices) == (96 * DAYS * 3, 96 * DAYS * 3)
+    comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]))
+    out = run_prediction(settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet")
     assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -77,11 +75,11 @@ def _binary_matrix(path: Path) -> sparse.coo_array:
                 file.seek(0)
                 return _sparse(file, path)
             arrays = {name: content[name] for name in content.files}
-    # Broken archives fail anywhere in them; a pickle inside is a ValueError.
-    except (
-        ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError,
-        zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
+    except DataError:
+        raise
+    # Damaged files fail anywhere in numpy, zipfile and Python's parser, which numpy's header goes
+    # through; a pickle inside is a ValueError, a shape that no memory holds a MemoryError.
+    except Exception as error:
         raise DataError(
             f"{path} cannot be read as a matrix of numbers ({error}); it may be cut short or hold "
             "Python objects: save the matrix anew with scipy.sparse.save_npz or numpy.save"

@@ -68,11 +68,15 @@ def kilometres_by(segments: pd.DataFrame, column: str) -> pd.DataFrame:
     return groups.sort_index().sort_values("kilometres", ascending=False, kind="stable")
 
 
-def keep_largest_part(network: Network) -> tuple[Network, Cut]:
+def keep_largest_part(network: Network, source: str) -> tuple[Network, Cut]:
     """Keep the segments of which each can be reached from each, over the links.
 
     Of parts of the same number of segments the longer one is the larger, then that of the first
     segment id, so that the same network always keeps the same part.
+
+    Args:
+        network: the whole network.
+        source: the file it came from, for the message.
 
     Raises:
         DataError: no segment can be got back to from another.
@@ -83,9 +87,9 @@ def keep_largest_part(network: Network) -> tuple[Network, Cut]:
         return network, Cut.nothing()
     if kept.sum() == 1:
         raise DataError(
-            f"no two of the {len(parts)} segments can be reached from each other, so there is no "
-            "connected part to keep; do the lines run in driving direction, and do they meet in "
-            "common nodes? network.parts=all keeps them as they are"
+            f"{source}: no two of its {len(parts)} segments can be reached from each other, so "
+            "there is no connected part to keep; do the lines run in driving direction, and do "
+            "they meet in common nodes? network.parts=all keeps them as they are"
         )
     gone = network.segments[~kept].drop(columns="geometry").assign(part=parts[~kept])
     cut = pd.DataFrame(gone[CUT_COLUMNS].sort_values(["part", "segment_id"], ignore_index=True))

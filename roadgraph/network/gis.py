@@ -8,9 +8,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import pyogrio.errors
 import shapely
 from pyproj import Geod
+from pyproj.exceptions import ProjError
 
 from roadgraph.errors import DataError, nearest
 from roadgraph.network.links import links_at_nodes
@@ -77,7 +77,7 @@ def directed_segments(
     layer = _single_lines(layer, source)
     if layer.crs is None:
         raise DataError(f"{source}: no coordinate system; save the layer with one, such as {WGS84}")
-    layer = layer.to_crs(WGS84)
+    layer = _in_degrees(layer, source)
     if ONEWAY in layer.columns:
         layer = one_line_a_direction(layer, source)
     if not set(NODES) & set(layer.columns):
@@ -91,9 +91,9 @@ def _loaded(path: Path, layer: str) -> gpd.GeoDataFrame | pd.DataFrame:
             return gpd.read_parquet(path)
         name = _layer_name(path, layer)
         return gpd.read_file(path) if name is None else gpd.read_file(path, layer=name)
-    except (
-        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError,
-    ) as error:  # fmt: skip
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file fails anywhere in GDAL's many drivers and in PROJ
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown format"
         raise DataError(f"{path} cannot be read as a road layer: {reason}") from error
 
@@ -167,6 +167,26 @@ def _single_lines(layer: gpd.GeoDataFrame, source: str) -> gpd.GeoDataFrame:
             f"({int((~is_line).sum())} such rows); explode lines of separate parts, drop the rest"
         )
     return layer.set_geometry(shapes, crs=layer.crs)
+
+
+def _in_degrees(layer: gpd.GeoDataFrame, source: str) -> gpd.GeoDataFrame:
+    try:
+        degrees = layer.to_crs(WGS84)
+    except ProjError as error:
+        raise DataError(
+            f"{source}: its coordinate system {layer.crs.name} cannot be taken to {WGS84} "
+            f"({error}); save the layer in another"
+        ) from error
+    bounds = degrees.bounds.to_numpy()
+    outside = ~np.isfinite(bounds).all(axis=1) | (np.abs(bounds) > (180, 90, 180, 90)).any(axis=1)
+    if outside.any():
+        place = layer.bounds.to_numpy()[outside][0, :2].round(3).tolist()
+        raise DataError(
+            f"{source}: segment '{layer['segment_id'][outside].iloc[0]}' lies at {place}, which is "
+            f"no place on Earth in {layer.crs.name} ({int(outside.sum())} such rows); save the "
+            "layer with its right coordinate system"
+        )
+    return degrees
 
 
 def _nodes_at_ends(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -67,7 +67,7 @@ def import_network(settings: Settings) -> ImportedNetwork:
         raise _nothing_to_match(roads, kind)
     network, cut = whole, Cut.nothing()
     if settings.network.parts == "largest":
-        network, cut = keep_largest_part(whole)
+        network, cut = keep_largest_part(whole, str(roads))
     return ImportedNetwork(network, kind, cut, summarise(network))
 
 

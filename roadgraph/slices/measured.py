@@ -86,7 +86,8 @@ def measured_to_slices(
 ) -> MeasuredRun:
     """Replace the local days of the store of slices that the files of ``city.fixes`` have rows of.
 
-    All of these days are replaced, or none; so are the files of refused rows.
+    All of these days are replaced, or none; so are the files of refused rows. This runs in the
+    process itself, whatever ``engine`` is: one machine reads such rows as fast as its disk.
 
     Args:
         settings: ``city``, ``measured`` and ``slices`` are used.

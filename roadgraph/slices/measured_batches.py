@@ -111,8 +111,9 @@ def parquet_batches(
     """
     first = 1
     is_zoned = None
+    used = list(dict.fromkeys(columns.names.values()))
     with pq.ParquetFile(path) as opened:
-        for batch in opened.iter_batches(BATCH_ROWS, columns=list(columns.names.values())):
+        for batch in opened.iter_batches(BATCH_ROWS, columns=used):
             table = pl.DataFrame(pa.table(batch)).select(
                 pl.int_range(first, first + len(batch), dtype=pl.Int64).alias("row"),
                 *(pl.col(theirs).alias(ours) for ours, theirs in columns.names.items()),
@@ -157,7 +158,8 @@ def find_dialect(
         return len(wanted & set(found)), len(found)
 
     delimiter = DELIMITERS.get(settings.delimiter, settings.delimiter)
-    if len(delimiter) > 1 or not delimiter.isascii() or (delimiter and delimiter in '"+-.: \r\n'):
+    may_be_part_of_a_field = delimiter.isalnum() or delimiter in '"+-.: \r\n'
+    if delimiter and (len(delimiter) > 1 or not delimiter.isascii() or may_be_part_of_a_field):
         raise SettingsError(
             "measured.delimiter: must be one character that stands in no field, or "
             f"{', '.join(DELIMITERS)} (found {settings.delimiter!r})"

@@ -68,14 +68,19 @@ def counted(cells: pl.LazyFrame, place: int = 0) -> pl.LazyFrame:
 
 
 def usual_span(counts: pl.DataFrame, slice_minutes: int) -> Span:
-    """Return the slices within ``STRAY_DAYS`` of the middle row; a clock beyond was reset."""
+    """Return the slices around the middle row, up to a gap of ``STRAY_DAYS`` days.
+
+    What lies behind such a gap comes from clocks that were reset; data of many years has none.
+    """
     if counts.is_empty():
         return Span(0, 0)
+    stray = STRAY_DAYS * MINUTES_A_DAY // slice_minutes
     slices = counts.group_by("slice").agg(pl.col("rows").sum()).sort("slice")
     behind = slices["rows"].cum_sum()
     middle = slices["slice"][int((2 * behind < behind[-1]).sum())]
-    stray = STRAY_DAYS * MINUTES_A_DAY // slice_minutes
-    return Span(middle - stray, middle + stray + 1)
+    parts = slices.with_columns(part=(pl.col("slice").diff() > stray).fill_null(False).cum_sum())
+    own = parts.filter(pl.col("part") == pl.col("part").filter(pl.col("slice") == middle).first())
+    return Span(own["slice"][0], own["slice"][-1] + 1)
 
 
 def spans_of(counts: pl.DataFrame) -> list[Span]:

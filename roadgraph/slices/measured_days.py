@@ -106,4 +106,4 @@ def rows_of_day(manifest: dict[str, Any]) -> int:
     """Return the rows that a day made by ``city.source=measured`` rests on, else 0."""
     if manifest.get("city", {}).get("source") != "measured":
         return 0
-    return sum(int(account["rows_of_day"]) for account in manifest["inputs"].values())
+    return sum(int(account.get("rows_of_day", 0)) for account in manifest["inputs"].values())

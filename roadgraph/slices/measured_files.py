@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Opening:
     """How the files of a run are opened.
 
     Attributes:
-        segment_ids: of the network.
+        segment_ids: of the network, sorted.
         slice_minutes: length of a slice.
         settings: columns, formats and limits.
         scratch: folder for what has to be parsed before it can stream.
@@ -138,13 +139,17 @@ class Opening:
         return RowReader(
             columns=columns,
             kinds=kinds,
-            segments=pl.Enum(sorted(self.segment_ids)),
+            segments=self._segments,
             width_us=self._width_us,
             settings=self.settings,
             source=source,
             place=place,
             decimal_comma=decimal_comma,
         )
+
+    @cached_property
+    def _segments(self) -> pl.Enum:
+        return pl.Enum(self.segment_ids)
 
     @property
     def _width_us(self) -> int:
@@ -156,15 +161,15 @@ class Opening:
 
     def _within(self, span: Span, reader: RowReader) -> pl.Expr:
         """Return whether a row lies in a span, in terms that let row groups be left out."""
-        begin, end = (
-            pl.lit(edge * self._width_us).cast(pl.Datetime("us", "UTC"))
-            for edge in (span.first, span.stop)
-        )
+        first, stop = (pl.lit(edge * self._width_us) for edge in (span.first, span.stop))
         kind = reader.kinds[reader.columns.kind.time]
-        time = pl.col(reader.columns.kind.time)
-        if getattr(kind, "time_zone", None) is None:
-            time = pl.from_epoch(reader.time_us, "us").dt.replace_time_zone("UTC")
-        return time.is_between(begin, end, closed="left")
+        if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
+            return reader.time_us.is_between(first, stop, closed="left")
+        begin, end = (
+            edge.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(kind.time_zone)
+            for edge in (first, stop)
+        )
+        return pl.col(reader.columns.kind.time).is_between(begin, end, closed="left")
 
     def _plain_file(self, file: FeedFile, place: int) -> Path:
         """Return the file, or where a zip's member has been unpacked to."""

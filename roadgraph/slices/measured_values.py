@@ -14,6 +14,7 @@ import polars as pl
 
 from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
+from roadgraph.probes.fix_times import EARLIEST_US, LATEST_US
 from roadgraph.slices.measured_columns import TRAVERSAL_ROWS
 from roadgraph.units import KPH_PER
 
@@ -91,8 +92,9 @@ class RowReader:
 
         ``raw`` is a row as JSON, by the file's names.
         """
-        text = {name: pl.col(name).cast(pl.String, strict=False) for name in self.columns.names}
-        raw = pl.struct(text[ours].alias(theirs) for ours, theirs in self.columns.names.items())
+        text = {name: self._as_text(name) for name in self.columns.names}
+        by_their_name = {theirs: text[ours] for ours, theirs in self.columns.names.items()}
+        raw = pl.struct(value.alias(name) for name, value in by_their_name.items())
         return (
             self.read(rows)
             .with_columns(rule=self._rule)
@@ -106,6 +108,14 @@ class RowReader:
                 raw.struct.json_encode().alias("raw"),
             )
         )
+
+    def _as_text(self, name: str) -> pl.Expr:
+        kind = self.kinds[name]
+        if isinstance(kind, pl.Datetime):
+            shown = _micros(pl.col(name), kind).cast(pl.Datetime("us")).cast(pl.String)
+            shown = shown + pl.lit("" if kind.time_zone is None else "Z")
+            return pl.coalesce(shown, pl.col(name).to_physical().cast(pl.String))
+        return pl.col(name).cast(pl.String, strict=False)
 
     @property
     def _rule(self) -> pl.Expr:
@@ -163,6 +173,8 @@ class RowReader:
         if self.columns.kind is TRAVERSAL_ROWS:
             for name, default in DEFAULTS.items():
                 values[name] = values.get(name, pl.lit(None)).fill_null(default)
+            # Nobody is in a slice for longer than it lasts.
+            values["duration_s"] = values["duration_s"].clip(upper_bound=self.width_us / 1e6)
             values["vehicle_id"] = self._vehicle()
         else:
             for name in ("std_kph", "median_kph"):
@@ -207,7 +219,7 @@ class RowReader:
         kind = self.kinds[name]
         if not isinstance(kind, pl.Datetime):
             raise self._type_error(name, "times")
-        column = pl.col(name).dt.cast_time_unit("us")
+        micros = _micros(pl.col(name), kind)
         if kind.time_zone is None:
             zone = self.settings.timezone
             if not zone:
@@ -218,10 +230,11 @@ class RowReader:
                 )
             # The hour that an autumn clock shows twice is taken as its first pass; one that a
             # spring clock skips becomes missing and is counted as a bad time.
-            column = column.dt.replace_time_zone(
+            placed = micros.cast(pl.Datetime("us")).dt.replace_time_zone(
                 city_zone(zone, "measured.timezone").key, ambiguous="earliest", non_existent="null"
             )
-        return column.dt.epoch("us")
+            return placed.dt.epoch("us")
+        return micros
 
     def _type_error(self, name: str, wanted: str) -> DataError:
         hint = f"map another one with measured.columns.{name}=NAME"
@@ -233,6 +246,16 @@ class RowReader:
             f"{self.source}: column '{self.columns.names[name]}' holds {self.kinds[name]}, no "
             f"{wanted}; {hint}"
         )
+
+
+def _micros(column: pl.Expr, kind: pl.Datetime) -> pl.Expr:
+    """Return microseconds, missing outside the calendar, which Polars would panic over."""
+    ticks = column.to_physical()
+    if kind.time_unit == "ns":
+        return ticks // 1000  # 64 bits of them end in the calendar
+    factor = 1000 if kind.time_unit == "ms" else 1
+    inside = ticks.is_between(EARLIEST_US // factor, LATEST_US // factor)
+    return pl.when(inside).then(ticks * factor)
 
 
 def _is_text(kind: pl.DataType) -> bool:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 JOB_ROWS = 5_000_000  # fixes of days that are matched at once, unless one day has more
 LEAST_GROUP_ROWS = 10_000  # below it the call itself takes longer than the matching
 MOST_GROUP_ROWS = GROUP_ROWS // 5  # several groups are in a machine's memory at once
+MATCHING_SHARE = 0.9  # of the time that a job takes, about
 GROUPS_A_CORE = 4  # so that no core waits long for the last group
 
 
@@ -77,7 +78,7 @@ class SparkEngine:
         """Start nothing yet; the session starts with the first work."""
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop the session if it is ours."""
         self._cluster.__exit__(*error)
 
@@ -162,7 +163,6 @@ class SparkEngine:
 
                 yield from self._job(job, roads, minutes, step)
                 done += rows
-            progress(1.0)
         finally:
             roads.destroy()
 
@@ -181,15 +181,19 @@ class SparkEngine:
         driven = self._driven(plans, groups, pieces, roads).persist()
         try:
             accounts = driven.filter("account IS NOT NULL").select("day", "group", "account")
-            packed = cluster.run(accounts.toArrow, tasks, progress).sort_by("group")
+            packed = cluster.run(
+                accounts.toArrow, tasks, lambda share: progress(MATCHING_SHARE * share)
+            ).sort_by("group")
             traversals = driven.filter("account IS NULL")
             slices = slices_from_traversals(traversals.select(*TRAVERSALS.columns), slice_minutes)
             table = pl.DataFrame(cluster.run(slices.toArrow))
-            for plan in plans:
+            for count, plan in enumerate(plans, start=1):
                 day = plan.day.isoformat()
                 rows = traversals.filter(driven["day"] == day).select(*TRAVERSALS.columns)
+                day_rows = cluster.run(rows.toArrow)
+                progress(MATCHING_SHARE + (1 - MATCHING_SHARE) * count / len(plans))
                 yield _Day(
-                    traversals=cluster.run(rows.toArrow),
+                    traversals=day_rows,
                     accounts=packed.filter(pc.equal(packed["day"], day))["account"].to_pylist(),
                     slices=table.filter(
                         pl.col("slice_start").is_between(plan.begin, plan.end, closed="left")

@@ -20,7 +20,6 @@ from roadgraph.errors import DataError, RoadgraphError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
@@ -130,12 +129,7 @@ class Cluster:
         """Start nothing yet."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop the session if it is ours."""
         self._session = None
         self._stack.close()
@@ -336,4 +330,4 @@ def mendable_error(text: str) -> RoadgraphError | None:
     if "Traceback (most recent call last)" in text:
         return None
     first = next((line.strip() for line in text.splitlines() if "Exception" in line), text)
-    return DataError(f"Spark gave up: {first.strip()[:300]} (roadgraph -v shows its log)")
+    return DataError(f"Spark gave up: {first.strip(': ')[:300]} (roadgraph -v shows its log)")

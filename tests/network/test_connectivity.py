@@ -57,7 +57,7 @@ def test_detectors_have_parts_too() -> None:
 
 
 def test_the_largest_part_is_kept_and_the_rest_accounted_for() -> None:
-    network, cut = keep_largest_part(with_a_stub())
+    network, cut = keep_largest_part(with_a_stub(), "toy")
     expected = crossroads_network()
     assert_frame_equal(pd.DataFrame(network.segments), pd.DataFrame(expected.segments))
     assert_frame_equal(network.links, expected.links)
@@ -76,7 +76,7 @@ def test_the_largest_part_is_kept_and_the_rest_accounted_for() -> None:
 
 
 def test_a_link_out_of_the_largest_part_goes_with_what_it_led_to() -> None:
-    network, cut = keep_largest_part(with_links(straight_segments(), "A>B", "B>A", "B>C"))
+    network, cut = keep_largest_part(with_links(straight_segments(), "A>B", "B>A", "B>C"), "toy")
     assert network.segment_ids == ["A", "B"]
     assert list(network.links["to_segment"]) == ["B", "A"]
     assert cut.segments["segment_id"].tolist() == ["C"]
@@ -84,7 +84,7 @@ def test_a_link_out_of_the_largest_part_goes_with_what_it_led_to() -> None:
 
 def test_a_network_of_one_part_is_left_as_it_is() -> None:
     network = crossroads_network()
-    kept, cut = keep_largest_part(network)
+    kept, cut = keep_largest_part(network, "toy")
     assert kept is network
     assert len(cut) == 0
     assert cut.kilometres == 0
@@ -94,26 +94,28 @@ def test_a_network_of_one_part_is_left_as_it_is() -> None:
 
 def test_what_is_told_of_limits_is_kept_for_what_is_kept() -> None:
     segments = straight_segments().assign(limit_told=[True, False, True])
-    network, _ = keep_largest_part(with_links(segments, "A>B", "B>A"))
+    network, _ = keep_largest_part(with_links(segments, "A>B", "B>A"), "toy")
     assert network.limit_told is not None
     assert network.limit_told.tolist() == [True, False]
 
 
 def test_a_network_where_nothing_leads_back_is_refused() -> None:
     with pytest.raises(DataError) as error:
-        keep_largest_part(straight_network())
-    assert str(error.value).startswith("no two of the 3 segments can be reached from each other")
+        keep_largest_part(straight_network(), "toy")
+    assert str(error.value).startswith(
+        "toy: no two of its 3 segments can be reached from each other"
+    )
     assert str(error.value).endswith("network.parts=all keeps them as they are")
 
 
 def test_a_single_segment_is_a_part() -> None:
     network = network_of(straight_segments().iloc[:1])
-    assert keep_largest_part(network)[0] is network
+    assert keep_largest_part(network, "toy")[0] is network
 
 
 def test_the_given_network_is_left_as_it_was() -> None:
     network = with_a_stub()
-    keep_largest_part(network)
+    keep_largest_part(network, "toy")
     assert network.fingerprint() == with_a_stub().fingerprint()
 
 

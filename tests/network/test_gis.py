@@ -335,3 +335,17 @@ def test_a_mapped_direction_that_is_not_there_is_named(tmp_path: Path) -> None:
     message = refused(path, NetworkSettings(columns={"oneway": "DIR"}))
     assert "column 'DIR', which network.columns.oneway names, is missing (found " in message
     assert "did you mean 'DIRS'?" in message
+
+
+def test_metres_that_are_called_degrees_are_refused(tmp_path: Path) -> None:
+    metric = straight_segments().to_crs("EPSG:32647").set_crs("EPSG:4326", allow_override=True)
+    message = refused(write_road_layer(metric, tmp_path / "roads.parquet"))
+    assert "segment 'A' lies at [672" in message
+    assert "which is no place on Earth in WGS 84 (3 such rows)" in message
+
+
+def test_a_coordinate_system_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    local = straight_segments().set_crs('LOCAL_CS["yard",UNIT["m",1]]', allow_override=True)
+    path = tmp_path / "roads.parquet"
+    local.to_parquet(path)
+    assert "its coordinate system yard cannot be taken to EPSG:4326 (" in refused(path)

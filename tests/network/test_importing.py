@@ -160,6 +160,12 @@ def test_the_largest_part_is_kept_unless_all_are_wanted(
     assert len(whole.network.segment_ids) == 11
 
 
+def test_los_loop_keeps_the_detectors_that_nothing_leads_back_to() -> None:
+    # One of the 207 has no link at all; the published figures have it.
+    assert load_settings(["city=los_loop"]).network.parts == "all"
+    assert load_settings(["city=sample"]).network.parts == "largest"
+
+
 def test_the_sample_city_is_one_part() -> None:
     imported = import_network(load_settings(["city=sample"]))
     assert len(imported.cut) == 0
@@ -223,6 +229,11 @@ def test_the_account_names_every_file_that_was_read(tmp_path: Path) -> None:
     written(libcity, "x.geo", "geo_id,type,coordinates\nd1,Point,[]\nd2,Point,[]\n")
     written(libcity, "x.rel", "rel_id,type,origin_id,destination_id\n0,geo,d1,d2\n")
     written(libcity, "config.json", "{}")
+    crossroads_segments().to_file(tmp_path / "roads.gdb", driver="OpenFileGDB")
+    geodatabase = settings_of(tmp_path / "roads.gdb")
+    write_import(import_network(geodatabase), geodatabase, tmp_path / "network")
+    account = json.loads((tmp_path / "network" / "network.json").read_text())
+    assert "a00000001.gdbtable" in {item["file"] for item in account["source"]}
     found = []
     for settings in (
         settings_of(tmp_path / "roads.shp"), matrix, detectors(libcity, str(SPEEDS)),

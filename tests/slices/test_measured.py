@@ -17,7 +17,7 @@ from roadgraph.slices import measured_cells
 from roadgraph.slices.run import SlicesReport
 from roadgraph.slices.store import read_manifest, read_slices, stored_days
 from roadgraph.workspace import Workspace
-from tests.slices.toy import bytes_of, made, settings_of
+from tests.slices.toy import bytes_of, made, settings_of, table_of_days
 from tests.slices.toy_measured import (
     START,
     aggregate,
@@ -28,7 +28,7 @@ from tests.slices.toy_measured import (
     traversals,
     write,
 )
-from tests.toy import drive, write_fixes
+from tests.toy import MONDAY_7, drive, write_fixes
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 1, 4), date(2026, 1, 5), date(2026, 1, 6)
 DAY_S = 86_400.0
@@ -274,6 +274,35 @@ def test_times_are_read_in_their_format(time_format: str, value: Any, tmp_path: 
         data = write(table, tmp_path / f"rows.{suffix}")
         chosen = measured(tmp_path / suffix, data, measured={"time_format": time_format})
         assert slices_of(made(chosen)[1])[0]["slice_start"] == START
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_times_that_no_calendar_shows_are_refused(
+    unit: Any, zone: str | None, tmp_path: Path
+) -> None:
+    odd = pl.Series([2**62, -(2**62), None]).cast(pl.Datetime(unit, zone))
+    good = pl.Series([START.replace(tzinfo=None)] * 3).dt.cast_time_unit(unit)
+    times = pl.concat([good.dt.replace_time_zone(zone), odd])
+    table = pl.DataFrame({"segment_id": "A", "entered_at": times, "speed_kph": 36.0})
+    data = write(table, tmp_path / "rows.parquet")
+    report, workspace = made(measured(tmp_path, data, measured={"timezone": "UTC"}))
+    # In nanoseconds the first one is in the year 2116.
+    expected = {"bad_time": 2, "stray_clock": 1} if unit == "ns" else {"bad_time": 3}
+    assert (report.rows_used, report.refused) == (3, expected)
+    shown = quarantined(workspace)["raw"].to_list()
+    assert '"entered_at":null' in shown[-1]
+    if unit != "ns":
+        assert f'"entered_at":"{2**62}"' in shown[0]
+
+
+def test_no_traversal_counts_for_longer_than_a_slice(tmp_path: Path) -> None:
+    rows = traversals(
+        traversal(10.0, duration_s=80_000.0),
+        traversal(20.0, vehicle_id="v2", duration_s=900.0),
+    )
+    _, workspace = made(measured(tmp_path, write(rows, tmp_path / "rows.parquet")))
+    assert slices_of(workspace)[0]["mean_speed"] == 15
 
 
 GOOD = traversals(*[traversal(36.0, 60.0 * i, vehicle_id=f"v{i}") for i in range(9)])
@@ -578,15 +607,24 @@ def test_rows_in_another_order_give_the_same_slices(tmp_path: Path) -> None:
     assert read_slices(a.slices).equals(read_slices(b.slices))
 
 
-@pytest.mark.parametrize("naive", [False, True])
+def in_bangkok(times: pl.Expr) -> pl.Expr:
+    return times.dt.cast_time_unit("ms").dt.convert_time_zone("Asia/Bangkok")
+
+
+@pytest.mark.parametrize("clock", ["utc", "naive", "bangkok"])
 def test_data_that_does_not_fit_into_memory_gives_the_same_slices(
-    naive: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = pl.concat([every_hour(3), traversals(*BAD["stray_clock"], *BAD["bad_speed"])])
-    if naive:
+    if clock == "naive":
         rows = rows.with_columns(pl.col("entered_at").dt.replace_time_zone(None))
+    if clock == "bangkok":
+        rows = rows.with_columns(in_bangkok(pl.col("entered_at")))
     write(rows[::2], tmp_path / "rows" / "a.parquet")
-    write(rows[1::2], tmp_path / "rows" / "b.csv" if not naive else tmp_path / "rows" / "b.parquet")
+    write(
+        rows[1::2],
+        tmp_path / "rows" / "b.csv" if clock == "utc" else tmp_path / "rows" / "b.parquet",
+    )
     group = {"measured": {"timezone": "UTC"}}
     whole, a = made(measured(tmp_path / "a", tmp_path / "rows", **group))
     spans: list[object] = []
@@ -686,6 +724,20 @@ def test_a_store_of_another_slice_length_is_refused(tmp_path: Path) -> None:
     made(measured(tmp_path, data))
     with pytest.raises(DataError, match="holds slices of 15 minutes, not 5"):
         made(measured(tmp_path, data, slices={"minutes": 5}))
+
+
+def test_matched_rows_of_probes_give_the_slices_of_the_probes(tmp_path: Path) -> None:
+    fixes = pl.concat(
+        [
+            drive("v1"),
+            drive("v2", speed_kph=14.4, every_s=15),
+            drive("v3", MONDAY_7 + timedelta(seconds=899)),
+        ]
+    )
+    _, probes = made(settings_of(tmp_path / "a", write_fixes(fixes, tmp_path / "fixes.parquet")))
+    data = write(table_of_days(probes, "traversals"), tmp_path / "rows.parquet")
+    _, workspace = made(measured(tmp_path / "b", data))
+    assert read_slices(workspace.slices).equals(read_slices(probes.slices))
 
 
 def test_progress_names_the_steps(tmp_path: Path) -> None:
