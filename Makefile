@@ -46,7 +46,9 @@ sample: setup
 	@.venv/bin/python data/sample/make_sample.py
 
 bench: setup
-	@.venv/bin/python benchmarks/gcn_layer.py
+	@for name in gcn_layer matching slicing many_fixes; do \
+	  .venv/bin/python benchmarks/$$name.py || exit; echo; \
+	done
 
 clean:
 	rm -rf .venv data/work

@@ -301,7 +301,7 @@ def reason_of_start(said: str, log: str) -> str:
         log: what Java wrote; it knows more where Java ended at once, or gave the master up.
     """
     lines = [line.strip() for line in log.splitlines()]
-    telling = [line for line in lines if re.search("error|exception", line, re.IGNORECASE)]
+    telling = [line for line in lines if re.search(r"\bERROR\b(?!\")|Exception|[Ee]rror:", line)]
     if telling and re.search("JAVA_GATEWAY_EXITED|stopped SparkContext", said):
         said = telling[0]
     said = re.sub(r'^Exception in thread "main" [\w.$]+: ', "", said.strip())

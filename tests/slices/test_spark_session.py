@@ -139,6 +139,7 @@ def test_a_master_that_does_not_answer_is_one_message() -> None:
         ("[JAVA_GATEWAY_EXITED] Java gateway process exited", "", "[JAVA_GATEWAY_EXITED]"),
         (
             "Cannot call methods on a stopped SparkContext.\nThis stopped",
+            'Setting Spark log level to "ERROR".\n'
             "26/11/21 ERROR StandaloneSchedulerBackend: All masters are unresponsive! Giving up.",
             "26/11/21 ERROR StandaloneSchedulerBackend: All masters are unresponsive",
         ),
