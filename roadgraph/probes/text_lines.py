@@ -206,9 +206,8 @@ def _codec(encoding: str) -> str:
         SettingsError: no text can be read in it.
     """
     try:
-        decoder = codecs.getincrementaldecoder(encoding)("roadgraph.mark")
-        if decoder.decode("a,1\n".encode(encoding), final=True) != "a,1\n":
-            raise LookupError(encoding)
+        line = "a,1\n".encode(encoding)  # refuses what codes no text, such as bz2
+        codecs.getincrementaldecoder(encoding)("roadgraph.mark").decode(line, final=True)
     except (LookupError, ValueError) as error:
         raise SettingsError(
             f"probes.encoding: no encoding '{encoding}'; use one such as utf-8, utf-16-le, cp874"

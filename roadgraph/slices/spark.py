@@ -155,7 +155,7 @@ class SparkEngine:
         total = sum(map(rows_of_day, plans))
         done = 0
         try:
-            for job in jobs_of(plans):
+            for job in jobs_of(plans, JOB_ROWS):
                 rows = sum(map(rows_of_day, job))
 
                 def step(share: float, done: int = done, rows: int = rows) -> None:
@@ -294,7 +294,7 @@ def rows_of_day(plan: DayPlan) -> int:
     return sum(account.days[plan.day.isoformat()] for account in plan.inputs.values())
 
 
-def jobs_of(plans: list[DayPlan], job_rows: int = JOB_ROWS) -> Iterator[list[DayPlan]]:
+def jobs_of(plans: list[DayPlan], job_rows: int) -> Iterator[list[DayPlan]]:
     """Yield consecutive days that are matched at once: up to ``job_rows`` fixes, or one day."""
     job: list[DayPlan] = []
     rows = 0

@@ -146,7 +146,7 @@ def test_utf_16_without_a_byte_order_mark_is_an_error_that_names_the_setting() -
     assert message.endswith("Then set probes.encoding=utf-16-le")
 
 
-@pytest.mark.parametrize("encoding", ["utf-9", "rot13", "hex", "undefined", "a\0b", "idna"])
+@pytest.mark.parametrize("encoding", ["utf-9", "rot13", "hex", "undefined", "a\0b", "idna", "bz2"])
 def test_an_encoding_that_is_none_is_an_error_that_names_the_setting(encoding: str) -> None:
     with pytest.raises(SettingsError, match=r"probes\.encoding: no encoding '"):
         read(b"a\n", encoding)

@@ -1,8 +1,9 @@
 import polars as pl
 import pytest
 
+from roadgraph.errors import DataError
 from roadgraph.slices import measured_cells
-from roadgraph.slices.measured_cells import counted, spans_of, usual_span
+from roadgraph.slices.measured_cells import count_slices, counted, spans_of, usual_span
 from roadgraph.slices.measured_files import Span
 from roadgraph.slices.measured_values import SEGMENT_STEP
 
@@ -40,3 +41,27 @@ def test_spans_hold_so_many_rows_at_most(monkeypatch: pytest.MonkeyPatch) -> Non
     ]  # fmt: skip
     assert spans_of(counts(s1=5, s2=5)) == [Span(1, 3)]
     assert spans_of(counts().clear()) == []
+
+
+class GoodAtFirst:
+    """A source whose rows can be read one by one, but not aggregated."""
+
+    name = "a.parquet"
+
+    def good(self, span: Span | None) -> pl.LazyFrame:
+        del span
+        text = pl.LazyFrame({"cell": ["none"]})
+        return text.with_columns(pl.col("cell").cast(pl.Int64)) if self._asked() else text
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def _asked(self) -> bool:
+        self._count += 1
+        return self._count == 1
+
+
+def test_rows_that_cannot_be_aggregated_are_an_error_that_names_the_files() -> None:
+    message = "^a.parquet and others cannot be aggregated: "
+    with pytest.raises(DataError, match=message):
+        count_slices([GoodAtFirst()])  # type: ignore[list-item]
