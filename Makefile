@@ -36,7 +36,7 @@ lint: setup
 test: lint
 	@.venv/bin/pytest --numprocesses 2
 
-# The defaults in conf/ are written from their definitions in roadgraph/settings.py.
+# The defaults in conf/ are written from their definitions in roadgraph/settings/.
 conf: setup
 	@.venv/bin/python -m roadgraph.config
 

@@ -232,7 +232,7 @@ def _rows(values: Any, prefix: str) -> list[SettingRow]:
 
 def group_file(group: str) -> str:
     """Return the text of ``conf/<group>/default.yaml``: each default under its definition."""
-    lines = [f"# The defaults of '{group}', as roadgraph/settings.py defines them."]
+    lines = [f"# The defaults of '{group}', as roadgraph/settings/ defines them."]
     for key, default, _kind, setting in all_settings():
         head, _, name = key.rpartition(".")
         if head != group:

@@ -18,6 +18,8 @@ class Forecast:
         congestion_probability: ``[O, H, N, 4]``, or None when it gives classes alone.
         rush_hour: ``[O, H]`` 0 or 1, or None.
         speed_kph: ``[O, H, N]``, or None.
+        speed_p10_kph, speed_p90_kph: ``[O, H, N]``, ends of the interval that should hold 80 % of
+            the speeds, or None.
     """
 
     name: str
@@ -26,3 +28,5 @@ class Forecast:
     congestion_probability: np.ndarray | None
     rush_hour: np.ndarray | None
     speed_kph: np.ndarray | None
+    speed_p10_kph: np.ndarray | None = None
+    speed_p90_kph: np.ndarray | None = None
