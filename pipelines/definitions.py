@@ -12,10 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
+from roadgraph.evaluation.parts import ALL
 from roadgraph.models.registry import model_title
 from roadgraph.workflow import (
-    members_of,
     run_comparison,
     run_network,
     run_prediction,
@@ -59,8 +60,9 @@ def model() -> dg.MaterializeResult:
     """The model that the settings name, trained and judged beside the baselines."""
     settings = _settings()
     title = model_title(settings.model, settings.size)
-    comparison = run_comparison(settings, members_of(settings, [title]))
-    rows = comparison.scores[comparison.scores["model"] == title]
+    comparison = run_comparison(settings, members_of(settings, [title]), [settings.training.seed])
+    scored = comparison.scores
+    rows = scored[(scored["model"] == title) & (scored["part"] == ALL)]
     scores = {
         f"macro F1, {minutes} min": float(score)
         for minutes, score in zip(rows["horizon_min"], rows["macro_f1"], strict=True)

@@ -15,6 +15,8 @@ from typer.core import TyperGroup
 from roadgraph.errors import RoadgraphError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from rich.progress import Progress
 
@@ -32,6 +34,9 @@ class NetworkFirst(TyperGroup):
         """Return the names of the commands; Typer puts groups of commands last."""
         return sorted(super().list_commands(ctx), key=lambda name: name != "network")
 
+
+DEMO_MEMBERS = ("mlp-simple", "gcn-enhanced", "gcn-enhanced-self-loops", "roadnet-simple")
+"""Of the demo, with one seed, so that it takes minutes."""
 
 app = typer.Typer(
     cls=NetworkFirst,
@@ -226,7 +231,8 @@ def train(overrides: Overrides = None) -> None:
     with notes.status("loading"):
         from roadgraph.models.registry import model_title
 
-    _show_tracking(_compare(settings, [model_title(settings.model, settings.size)]))
+    title = model_title(settings.model, settings.size)
+    _show_tracking(_compare(settings, [title], (settings.training.seed,)))
 
 
 @app.command()
@@ -235,56 +241,74 @@ def compare(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Models, separated by commas.  [default: mlp-simple, gcn-enhanced and "
-            "its control gcn-enhanced-self-loops]",
+            help="Models, separated by commas, or all.  [default: mlp-simple, and gcn-enhanced and "
+            "roadnet-simple with their controls]",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Train several models and compare them with each other and the baselines."""
+    """Train several models over several seeds and compare them with each other and the baselines.
+
+    What was trained already on the same data with the same settings is not trained again.
+    """
     settings = _settings(overrides)
     titles = [name.strip() for name in models.split(",")] if models else None
-    _show_tracking(_compare(settings, titles))
+    comparison = _compare(settings, titles, settings.evaluation.seeds)
+    _show_tracking(comparison)
+    if comparison.compared.failures:
+        raise typer.Exit(1)
 
 
-def _compare(settings: Settings, titles: list[str] | None) -> Comparison:
+def _compare(settings: Settings, titles: Sequence[str] | None, seeds: Sequence[int]) -> Comparison:
     with notes.status("loading"):
-        from roadgraph.workflow import DEFAULT_MEMBERS, members_of, run_comparison
+        from roadgraph.comparison.members import DEFAULT_MEMBERS, members_of
+        from roadgraph.workflow import run_comparison
 
     members = members_of(settings, titles or DEFAULT_MEMBERS)
     epochs = settings.training.max_epochs
     with _progress() as bars:
         tasks: dict[str, Any] = {}
 
+        def begin(title: str) -> None:
+            _finish(bars)
+            tasks[title] = bars.add_task(title, total=None)
+
         def show(title: str, figures: dict[str, float]) -> None:
-            if title not in tasks:
-                _finish(bars)
-                tasks[title] = bars.add_task(f"training {title}", total=epochs)
             bars.update(
                 tasks[title],
+                total=epochs,
                 completed=figures["epoch"] + 1,
                 description=f"training {title}, validation loss {figures['val_loss']:.4f}",
             )
 
-        comparison = run_comparison(settings, members, show)
+        comparison = run_comparison(settings, members, seeds, show, begin)
         _finish(bars)
     _show_comparison(comparison, settings)
     return comparison
 
 
 def _show_comparison(comparison: Comparison, settings: Settings) -> None:
-    from roadgraph.report.tables import SHORT, shown_results
+    from roadgraph.comparison.results import notes_of, shown_facts
+    from roadgraph.evaluation.comparison import means_and_spreads, verdict_table
+    from roadgraph.evaluation.parts import ALL
+    from roadgraph.report.tables import SHORT, shown_comparison, shown_verdicts
 
     unit = settings.city.speed_unit
-    _show_table(
-        shown_results(comparison.scores, settings.city, SHORT),
-        f"{settings.city.name}: test span, cells with an observation; speeds in {unit}",
-    )
+    tables = {"cells with an observation": comparison.scores}
     if comparison.truth_scores is not None:
+        tables["every segment, simulator's truth"] = comparison.truth_scores
+    for cells, scores in tables.items():
+        means = means_and_spreads(scores[scores["part"] == ALL])
         _show_table(
-            shown_results(comparison.truth_scores, settings.city, SHORT),
-            f"{settings.city.name}: test span, every segment, simulator's truth; speeds in {unit}",
+            shown_comparison(means, settings.city, SHORT),
+            f"{settings.city.name}: test span, {cells}; speeds in {unit}",
         )
+    _show_table(
+        shown_verdicts(verdict_table(comparison.scores), settings.city), "better, worse or tie"
+    )
+    _show_table(shown_facts(comparison.compared), "runs")
+    for note in notes_of(comparison.compared, settings):
+        screen.print(note, soft_wrap=True, highlight=False)
     for folder in comparison.bundles.values():
         _written(folder)
     _written(comparison.folder / "results.md")
@@ -332,9 +356,20 @@ def demo(overrides: Overrides = None) -> None:
     settings = _settings(overrides)
     _import_network(settings)
     _make_slices(settings)
-    comparison = _compare(settings, None)
+    comparison = _compare(settings, DEMO_MEMBERS, (settings.training.seed,))
     _predict(settings, comparison.bundles["gcn-enhanced"], None)
     _show_tracking(comparison)
+
+
+@app.command()
+def summary(overrides: Overrides = None) -> None:
+    """Show the layers of a model: parameters, multiply-adds and memory."""
+    settings = _settings(overrides)
+    with notes.status("building the model"):
+        from roadgraph.workflow import run_summary
+
+        layers = run_summary(settings)
+    _show_table(layers, f"{settings.model.name}-{settings.size} on {settings.city.name}")
 
 
 @app.command()

@@ -110,6 +110,7 @@ def _check_together(settings: Settings) -> None:
         faults.append("model.tasks: needs at least one task")
     if settings.model.speed_from == "typical" and not settings.dataset.history_channels:
         faults.append("model.speed_from=typical: needs dataset.history_channels=true")
+    faults += _faults_of_task(settings)
     if settings.probes.max_gap_s > 60 * minutes:
         faults.append(
             f"probes.max_gap_s: must not be longer than a slice of {60 * minutes} s "
@@ -118,6 +119,20 @@ def _check_together(settings: Settings) -> None:
     faults += _faults_of_city_and_labels(settings)
     if faults:
         raise SettingsError("settings: " + "; ".join(faults))
+
+
+def _faults_of_task(settings: Settings) -> list[str]:
+    """Rules that join ``task`` and ``model`` with others."""
+    faults = []
+    if settings.task == "estimate_hidden":
+        faults += [
+            f"task=estimate_hidden: needs {group}.hidden_share above 0"
+            for group in ("dataset", "training")
+            if not getattr(settings, group).hidden_share
+        ]
+    if 64 % settings.model.heads:
+        faults.append(f"model.heads: must divide 64 (found {settings.model.heads})")
+    return faults
 
 
 def _faults_of_city_and_labels(settings: Settings) -> list[str]:

@@ -29,6 +29,10 @@ class BundleError(RoadgraphError):
     """A trained bundle that is missing, damaged or does not fit the data."""
 
 
+class TrainingError(RoadgraphError):
+    """A training that cannot go on, such as after a loss that is no number."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty text."""
     found = get_close_matches(word, list(choices), n=1, cutoff=0.5)

@@ -255,6 +255,7 @@ TRUTH = Table(
 
 MEASURED_FEATURES = ("mean_speed", "median_speed", "speed_std", "count_probes", "quality_score")
 CLOCK_FEATURES = ("hour_sin", "hour_cos", "dow_sin", "dow_cos", "is_weekend")
+WEEKDAY_FEATURES = CLOCK_FEATURES[2:]
 FEATURES = MEASURED_FEATURES + CLOCK_FEATURES
 STATIC_FEATURES = ("log_length", "speed_limit_kph", "lanes", "free_flow_kph")
 OBSERVED_CHANNEL = "observed"

@@ -5,62 +5,44 @@ The command line and the pipelines call these functions and only show what they 
 
 from __future__ import annotations
 
-import platform
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
 from roadgraph.calendar import city_zone
-from roadgraph.config import settings_to_dict
-from roadgraph.dataset.dataset import Dataset, labels_of_speeds
-from roadgraph.dataset.grid import speeds_on_grid
-from roadgraph.dataset.loading import load_dataset
-from roadgraph.errors import DataError, SettingsError, nearest
-from roadgraph.evaluation.baselines import all_baselines
-from roadgraph.evaluation.metrics import confusion_matrix
-from roadgraph.evaluation.scores import score_forecast, score_table, scoring_origins
-from roadgraph.models.registry import BACKBONES, GRAPHS, SIZES, model_title
+from roadgraph.comparison.compare import Compared, compare_members
+from roadgraph.comparison.records import record_comparison
+from roadgraph.comparison.results import write_results
+from roadgraph.dataset.loading import road_graph_of
+from roadgraph.dataset.preparation import channels_of
+from roadgraph.errors import SettingsError
+from roadgraph.models.graph import road_graph
+from roadgraph.models.registry import build_model, model_title
+from roadgraph.models.summary import summarise, total
 from roadgraph.network.carry_over import check_carry_over_path, write_carry_over
 from roadgraph.network.diff import diff_networks
 from roadgraph.network.importing import ImportedNetwork, import_network, write_import
 from roadgraph.network.network import network_folder, read_network
 from roadgraph.predict.predictions import predict_newest
-from roadgraph.report.plots import (
-    plot_confusion,
-    plot_learning_curves,
-    plot_network,
-    plot_predictions,
-    plot_scores,
-)
-from roadgraph.report.tables import markdown, shown_results
+from roadgraph.report.plots import plot_network, plot_predictions
+from roadgraph.report.tables import shown_layers
 from roadgraph.report.trip_plots import plot_worst_trips
-from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL, TRUTH, read_whole
 from roadgraph.slices.run import SlicesReport, make_slices
 from roadgraph.slices.store import read_slices, stored_slice_minutes
 from roadgraph.storage import whole_file, whole_folder
-from roadgraph.tracking.store import Record, record_runs, tracking_uri
-from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
-from roadgraph.training.calibration import speed_error_quantiles
-from roadgraph.training.decision import macro_f1_weights
-from roadgraph.training.fit import Trained, fit
-from roadgraph.training.inference import forecast
+from roadgraph.training.bundle import read_bundle
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     import pyarrow as pa
 
-    from roadgraph.dataset.labels import Labels
-    from roadgraph.evaluation.forecast import Forecast
     from roadgraph.settings import Settings
-
-DEFAULT_MEMBERS = ("mlp-simple", "gcn-enhanced", "gcn-enhanced-self-loops")
 
 
 @dataclass(frozen=True)
@@ -68,19 +50,26 @@ class Comparison:
     """What a training or a comparison came to.
 
     Attributes:
-        scores: one row a forecaster and horizon, on observed cells; ``baseline`` marks those
-            that need no model.
-        truth_scores: the same against the true speeds of a simulation on every segment, or None.
-        bundles: folder of each trained model by its title.
+        compared: all runs.
+        bundles: folder of each trained model by its title: that of its best seed on validation.
         folder: where tables and plots are.
         tracking: address of the MLflow store.
     """
 
-    scores: pd.DataFrame
-    truth_scores: pd.DataFrame | None
+    compared: Compared
     bundles: dict[str, Path]
     folder: Path
     tracking: str
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A row a run, horizon and part, on observed cells of the test span."""
+        return self.compared.scores
+
+    @property
+    def truth_scores(self) -> pd.DataFrame | None:
+        """The same against the true speeds of a simulation, or None."""
+        return self.compared.truth_scores
 
 
 def run_network(settings: Settings) -> tuple[ImportedNetwork, Workspace]:
@@ -128,100 +117,56 @@ def run_slices(
     return report, workspace
 
 
-def members_of(settings: Settings, titles: Sequence[str]) -> list[Settings]:
-    """Return the settings of each named model, such as ``gcn-enhanced-self-loops``.
-
-    Raises:
-        SettingsError: there is no model of that name.
-    """
-    known = {
-        model_title(replace(settings.model, name=name, graph=graph), size): (name, size, graph)
-        for name in BACKBONES
-        for size in SIZES
-        for graph in GRAPHS
-    }
-    members = []
-    for title in titles:
-        if title not in known:
-            raise SettingsError(
-                f"no model '{title}' (there are {', '.join(known)}){nearest(title, known)}"
-            )
-        name, size, graph = known[title]
-        model = replace(settings.model, name=name, graph=graph)
-        members.append(replace(settings, model=model, size=size))
-    return members
-
-
 def run_comparison(
     settings: Settings,
     members: Sequence[Settings],
+    seeds: Sequence[int],
     on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
+    on_run: Callable[[str], None] = lambda title: None,
 ) -> Comparison:
-    """Train every member, judge all on the same test cells beside the baselines, record them.
+    """Train every member with every seed, judge all beside the baselines, write and record it.
 
     Args:
         settings: of the city and its data, the same for all members.
         members: settings of each model.
-        on_epoch: called with a member's title and the figures of every finished epoch.
+        seeds: of the trainings.
+        on_epoch: called with a run's title and the figures of every finished epoch.
+        on_run: called with a run's title before it begins; one that is there already is not run.
     """
     workspace = Workspace.of(settings)
-    network = read_network(workspace.network)
-    dataset = load_dataset(settings, workspace, network)
-    truth = _truth_labels(settings, dataset)
-    span = dataset.splits.test
-    minutes = dataset.grid.slice_minutes
-    origins = scoring_origins(span, dataset.window, minutes, settings.evaluation)
-    forecasts = all_baselines(dataset, origins, settings)
-    baselines = {item.name for item in forecasts}
-    trainings: dict[str, Trained] = {}
-    decisions: dict[str, np.ndarray] = {}
-    validated: dict[str, Forecast] = {}
-    validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-    for member in members:
-        title = model_title(member.model, member.size)
-        trained = fit(dataset, member, lambda figures, title=title: on_epoch(title, figures))  # type: ignore[misc]
-        trainings[title] = trained
-        likeliest = np.ones(len(CONGESTION_CLASSES))
-        validated[title] = _forecast(title, trained, dataset, validation, likeliest)
-        decisions[title] = _decision_weights(validated[title], dataset, member)
-        forecasts.append(_forecast(title, trained, dataset, origins, decisions[title]))
-
-    def scored(labels: Labels) -> pd.DataFrame:
-        rows = [
-            score
-            for item in forecasts
-            for score in score_forecast(
-                item, labels, span, dataset.horizons, minutes, settings.evaluation
-            )
-        ]
-        table = score_table(rows)
-        return table.assign(baseline=table["model"].isin(baselines))
-
-    scores = scored(dataset.labels)
-    truth_scores = None if truth is None else scored(truth)
+    compared = compare_members(settings, members, seeds, on_epoch, on_run)
     bundles = {}
-    for member in members:
-        title = model_title(member.model, member.size)
-        bundle = _bundle(
-            trainings[title], dataset, member, scores, decisions[title], validated[title]
-        )
-        write_bundle(bundle, workspace.bundle(title))
+    for title in compared.titles:
+        with whole_folder(workspace.bundle(title)) as temporary:
+            shutil.copytree(compared.best_of(title).bundle, temporary, dirs_exist_ok=True)
         bundles[title] = workspace.bundle(title)
-    folder = workspace.results
-    with whole_folder(folder) as temporary:
-        _write_results(temporary, settings, scores, truth_scores)
-        for item in forecasts:
-            history = trainings[item.name].history if item.name in trainings else None
-            _write_plots(temporary / "plots", item, dataset, history)
-        _write_score_plots(temporary / "plots", scores)
-    records = [
-        _record(item.name, settings_of, scores, trainings.get(item.name), bundles, folder)
-        for item, settings_of in zip(
-            forecasts, [settings] * len(baselines) + list(members), strict=True
-        )
-    ]
-    record_runs(records, settings, workspace)
-    return Comparison(scores, truth_scores, bundles, folder, tracking_uri(settings, workspace))
+    write_results(compared, settings, workspace.results)
+    address = record_comparison(compared, members, settings, workspace.results)
+    return Comparison(compared, bundles, workspace.results, address)
+
+
+def run_summary(settings: Settings) -> pd.DataFrame:
+    """Return the layers of the model that the settings name, on the city's network, as people see.
+
+    Multiply-adds are of one forecast of all segments, memory is what a batch's activations take.
+    """
+    network = read_network(Workspace.of(settings).network)
+    roads = road_graph_of(network)
+    minutes = settings.slices.minutes
+    channels = channels_of(settings.dataset)
+    model = build_model(
+        settings.model,
+        settings.size,
+        channels,
+        settings.dataset.window,
+        [horizon // minutes for horizon in settings.horizons_min],
+        roads.segments,
+    )
+    graph = road_graph(roads, settings.model.graph, settings.model.self_loop_weight)
+    layers = summarise(
+        model, graph, settings.training.batch_size, settings.dataset.window, len(channels)
+    )
+    return shown_layers([*layers, total(layers)])
 
 
 def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | None) -> Path:
@@ -254,188 +199,3 @@ def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | N
         zone = city_zone(bundle.timezone)
         plot_predictions(network, frame, zone, path.with_suffix(".png"))
     return path
-
-
-def _truth_labels(settings: Settings, dataset: Dataset) -> Labels | None:
-    if not settings.city.truth:
-        return None
-    path = Path(settings.city.truth)
-    if not path.is_file():
-        raise DataError(f"truth {path} is missing; set city.truth, or empty it: city.truth=''")
-    speeds = speeds_on_grid(TRUTH.conform(read_whole(path)), dataset.grid)
-    return labels_of_speeds(dataset.grid, speeds, dataset.free_flow_kph, settings)
-
-
-def _forecast(
-    title: str,
-    trained: Trained,
-    dataset: Dataset,
-    origins: np.ndarray,
-    decision_weights: np.ndarray,
-) -> Forecast:
-    return forecast(
-        title,
-        trained.model,
-        trained.graph,
-        dataset.inputs,
-        origins,
-        dataset.window,
-        dataset.preparation,
-        decision_weights,
-    )
-
-
-def _decision_weights(said: Forecast, dataset: Dataset, member: Settings) -> np.ndarray:
-    """Return the weights of the classes, learned from a forecast of the validation span."""
-    if member.training.decision == "likeliest" or said.congestion_probability is None:
-        return np.ones(len(CONGESTION_CLASSES))
-    label = dataset.labels.congestion[said.origins[:, None] + np.asarray(dataset.horizons)]
-    known = label != NO_LABEL
-    return macro_f1_weights(said.congestion_probability[known], label[known])
-
-
-def _bundle(
-    trained: Trained,
-    dataset: Dataset,
-    member: Settings,
-    scores: pd.DataFrame,
-    decision_weights: np.ndarray,
-    said: Forecast,
-) -> Bundle:
-    """Return the bundle; ``said`` is the model's forecast of the validation span."""
-    title = said.name
-    errors = np.zeros((len(dataset.horizons), 2))
-    if said.speed_kph is not None:
-        errors = speed_error_quantiles(said, dataset.labels, dataset.horizons)
-    kept = scores[scores["baseline"] | (scores["model"] == title)]
-    return Bundle(
-        title=title,
-        model=trained.model,
-        preparation=dataset.preparation,
-        options=member.model,
-        settings=_portable(member),
-        city=member.city.name,
-        timezone=member.city.timezone,
-        slice_minutes=dataset.grid.slice_minutes,
-        window=dataset.window,
-        horizons=dataset.horizons,
-        decision_weights=decision_weights,
-        speed_errors=errors,
-        segment_ids=dataset.grid.segment_ids,
-        network_fingerprint=dataset.graph.fingerprint,
-        metrics=[
-            {str(key): value for key, value in row.items()} for row in kept.to_dict("records")
-        ],
-        history=trained.history,
-    )
-
-
-def _portable(settings: Settings) -> dict[str, object]:
-    """Return the settings without absolute paths, which belong to one machine alone."""
-    content = settings_to_dict(settings)
-    content["workspace"] = Path(settings.workspace).name
-    for key in ("roads", "fixes", "speeds", "truth", "detector_ids"):
-        content["city"][key] = Path(content["city"][key]).name
-    return content
-
-
-def _write_results(
-    folder: Path, settings: Settings, scores: pd.DataFrame, truth_scores: pd.DataFrame | None
-) -> None:
-    scores.to_csv(folder / "results.csv", index=False)
-    text = f"# Results, {settings.city.name}, test span, cells with an observation\n\n"
-    text += f"Speeds in {settings.city.speed_unit}. Baselines and models on the same cells.\n\n"
-    text += markdown(shown_results(scores, settings.city))
-    if truth_scores is not None:
-        truth_scores.to_csv(folder / "results_truth.csv", index=False)
-        text += "\n# The same against the simulator's truth, every segment with a vehicle\n\n"
-        text += markdown(shown_results(truth_scores, settings.city))
-    if settings.labels.rush_hour == "clock":
-        text += "\nRush hour is a function of the clock here, so its score says nothing.\n"
-    (folder / "results.md").write_text(text, "utf-8")
-
-
-def _write_plots(
-    folder: Path, item: Forecast, dataset: Dataset, history: list[dict[str, float]] | None
-) -> None:
-    if history is not None:
-        plot_learning_curves(history, item.name, folder / f"{item.name}-learning-curves.png")
-    if item.congestion is None:
-        return
-    # The confusion is shown half-way: at 30 minutes where the horizons are 15 to 60.
-    place = (len(dataset.horizons) - 1) // 2
-    targets = item.origins + dataset.horizons[place]
-    inside = targets < dataset.splits.test.stop
-    label = dataset.labels.congestion[targets[inside]]
-    known = label != NO_LABEL
-    confusion = confusion_matrix(
-        label[known], item.congestion[inside, place][known], len(CONGESTION_CLASSES)
-    )
-    minutes = dataset.horizons[place] * dataset.grid.slice_minutes
-    name = item.name.replace(" ", "-")
-    plot_confusion(
-        confusion,
-        f"{item.name}\nCongestion {minutes} minutes ahead, test span",
-        folder / f"{name}-confusion.png",
-    )
-
-
-def _write_score_plots(folder: Path, scores: pd.DataFrame) -> None:
-    for column, axis_title, title in (
-        ("macro_f1", "macro F1", "Congestion on the test span"),
-        ("speed_mae_kph", "mean absolute error, km/h", "Speed on the test span"),
-    ):
-        if scores[column].notna().any():
-            plot_scores(scores, column, axis_title, title, folder / f"{column}.png")
-
-
-METRIC_NAMES = {
-    "accuracy": "congestion/accuracy",
-    "macro_f1": "congestion/macro_f1",
-    "gridlock_recall": "congestion/recall_gridlock",
-    "congested_recall": "congestion/recall_congested",
-    "moderate_recall": "congestion/recall_moderate",
-    "free_flow_recall": "congestion/recall_free_flow",
-    "log_loss": "congestion/log_loss",
-    "calibration_error": "congestion/calibration_error",
-    "rush_hour_accuracy": "rush_hour/accuracy",
-    "rush_hour_f1": "rush_hour/f1",
-    "speed_mae_kph": "speed/mae_kph",
-    "speed_rmse_kph": "speed/rmse_kph",
-}
-
-
-def _record(
-    name: str,
-    settings: Settings,
-    scores: pd.DataFrame,
-    trained: Trained | None,
-    bundles: dict[str, Path],
-    folder: Path,
-) -> Record:
-    rows = scores[scores["model"] == name]
-    metrics = {
-        f"test/{METRIC_NAMES[column]}/{row['horizon_min']}min": float(row[column])
-        for row in rows.to_dict("records")
-        for column in METRIC_NAMES
-    }
-    tags = {
-        "kind": "baseline" if trained is None else "model",
-        "roadgraph": version("roadgraph"),
-        "python": platform.python_version(),
-    }
-    artifacts = {"": folder / "results.md"}
-    plain_name = name.replace(" ", "-")
-    for kind in ("confusion", "learning-curves"):
-        plot = folder / "plots" / f"{plain_name}-{kind}.png"
-        if plot.is_file():
-            artifacts[f"plots/{kind}"] = plot
-    if trained is None:
-        content: dict[str, object] = {"city": settings_to_dict(settings)["city"]}
-        return Record(name, content, metrics=metrics, tags=tags, artifacts=artifacts)
-    metrics["training_seconds"] = trained.seconds
-    metrics["best_epoch"] = trained.best_epoch
-    metrics["parameters"] = sum(value.numel() for value in trained.model.parameters())
-    tags["device"] = trained.device
-    artifacts["bundle"] = bundles[name]
-    return Record(name, settings_to_dict(settings), trained.history, metrics, tags, artifacts)

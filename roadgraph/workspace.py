@@ -57,6 +57,14 @@ class Workspace:
         """Return the folder of the trained model ``title``."""
         return self.root / "bundles" / title
 
+    def run(self, title: str, seed: int) -> Path:
+        """Return the folder of a forecaster's run with a seed: scores, figures, bundle."""
+        return self.root / "runs" / title.replace(" ", "-") / f"seed-{seed}"
+
+    def checkpoints(self, title: str, seed: int) -> Path:
+        """Return where the training of a model with a seed is taken up from."""
+        return self.root / "checkpoints" / title / f"seed-{seed}"
+
     @property
     def results(self) -> Path:
         """The folder of the newest comparison: ``results.csv``, ``results.md``, plots."""

@@ -1,9 +1,16 @@
 import pytest
 
-from roadgraph.errors import BundleError, DataError, RoadgraphError, SettingsError, nearest
+from roadgraph.errors import (
+    BundleError,
+    DataError,
+    RoadgraphError,
+    SettingsError,
+    TrainingError,
+    nearest,
+)
 
 
-@pytest.mark.parametrize("kind", [SettingsError, DataError, BundleError])
+@pytest.mark.parametrize("kind", [SettingsError, DataError, BundleError, TrainingError])
 def test_every_error_that_a_user_can_mend_is_a_roadgraph_error(kind: type[Exception]) -> None:
     assert issubclass(kind, RoadgraphError)
     assert str(kind("what to do")) == "what to do"

@@ -26,6 +26,7 @@ LAYERS = [
     {"tracking"},
     {"predict"},
     {"report"},
+    {"comparison"},
     {"workflow"},
     {"doctor"},
     {"cli"},

@@ -6,8 +6,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
-from roadgraph.workflow import members_of, run_comparison, run_network, run_prediction, run_slices
+from roadgraph.evaluation.parts import ALL
+from roadgraph.workflow import run_comparison, run_network, run_prediction, run_slices
 from tests.toy_city import DAYS, FIRST_DAY, speed_kph_at, write_city
 
 OPTIONS = [
@@ -22,6 +24,31 @@ OPTIONS = [
     ["model.graph=self_loops", "model.tasks=[speed]", "training.class_weights=sqrt_inverse"],
     ["evaluation.errors=up_to_horizon", "evaluation.leave_out_last_window=true"],
     ["city.speed_unit=mph", "model.self_loop_weight=3", "size=enhanced"],
+    ["model=attention", "model.heads=2", "training.optimizer=rmsprop", "training.schedule=cosine"],
+    ["model=attention", "size=enhanced", "training.schedule=exponential", "model.norm=layer"],
+    [
+        "model=gat",
+        "training.optimizer=sgd",
+        "training.schedule=one_cycle",
+        "training.averaging=ema",
+    ],
+    ["model=gat", "size=enhanced", "model.residual=false", "model.norm=none", "model.dropout=0"],
+    ["model=roadnet", "training.schedule=warmup_cosine", "training.averaging=swa"],
+    ["model=roadnet", "size=enhanced", "model.segment_embedding=0", "training.precision=bf16"],
+    ["model=roadnet", "model.initialisation=he", "training.recompute_activations=true"],
+    [
+        "model=gcn",
+        "model.initialisation=xavier",
+        "training.optimizer=adam",
+        "training.accumulate=2",
+    ],
+    ["training.task_weights=uncertainty", "training.quality_weights=true"],
+    ["training.focal_gamma=2", "training.label_smoothing=0.1", "training.speed_loss=absolute"],
+    ["training.speed_loss=squared", "training.temperature=false", "evaluation.abstain_below=0.9"],
+    ["dataset.hidden_share=0.34", "training.hidden_share=0.3", "dataset.weekday_channels=false"],
+    ["task=estimate_hidden", "dataset.hidden_share=0.34", "training.hidden_share=0.5"],
+    ["task=nowcast_same_slice", "model=mlp", "training.schedule=constant"],
+    ["training.overfit_batches=2", "training.resume=false", "training.profile=true"],
 ]
 
 
@@ -35,16 +62,17 @@ def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Pat
     run_slices(settings)
     title = f"{settings.model.name}-{settings.size}"
     title += "-self-loops" if settings.model.graph == "self_loops" else ""
-    comparison = run_comparison(settings, members_of(settings, [title]))
-    rows = comparison.scores[comparison.scores["model"] == title]
-    assert rows["horizon_min"].tolist() == list(settings.evaluation.report_horizons_min)
+    comparison = run_comparison(settings, members_of(settings, [title]), [1])
+    scores = comparison.scores
+    rows = scores[(scores["model"] == title) & (scores["part"] == ALL)]
+    assert rows["horizon_min"].tolist() == list(settings.task_evaluation.report_horizons_min)
     expected = {
         "macro_f1": "congestion", "rush_hour_f1": "rush_hour", "speed_mae_kph": "speed",
     }  # fmt: skip
     for column, task in expected.items():
         assert rows[column].notna().all() == (task in settings.model.tasks), column
     out = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet")
-    assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)
+    assert len(pd.read_parquet(out)) == 3 * len(settings.horizons_min)
 
 
 def rows_on_segments(of_vehicles: bool) -> pl.DataFrame:
@@ -65,6 +93,6 @@ def test_data_that_is_on_segments_goes_to_predictions(of_vehicles: bool, tmp_pat
     run_network(settings)
     report, _ = run_slices(settings)
     assert (report.rows_used, report.slices) == (96 * DAYS * 3, 96 * DAYS * 3)
-    comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]))
+    comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]), [1])
     out = run_prediction(settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet")
     assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)

@@ -3,9 +3,10 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from roadgraph.storage import fingerprint, whole_file, whole_folder, write_json
+from roadgraph.storage import digest_of_arrays, fingerprint, whole_file, whole_folder, write_json
 
 
 class StopError(Exception):
@@ -129,3 +130,22 @@ def test_fingerprint_is_the_sha256_of_the_texts_each_closed_by_a_zero_byte() -> 
 def test_fingerprint_depends_on_order_and_on_where_one_text_ends() -> None:
     found = {fingerprint(texts) for texts in (["ab", "c"], ["c", "ab"], ["a", "bc"], ["abc"], [])}
     assert len(found) == 5
+
+
+def test_the_digest_of_arrays_depends_on_values_shape_type_and_order() -> None:
+    numbers = np.arange(6, dtype=np.float32)
+    variants: list[list[np.ndarray]] = [
+        [numbers],
+        [numbers + 1],
+        [numbers.reshape(2, 3)],
+        [numbers.astype(np.float64)],
+        [numbers[:3], numbers[3:]],
+        [numbers[3:], numbers[:3]],
+    ]
+    assert len({digest_of_arrays(arrays) for arrays in variants}) == len(variants)
+    assert digest_of_arrays([numbers]) == digest_of_arrays([np.arange(6, dtype=np.float32)])
+
+
+def test_the_digest_of_a_view_is_that_of_its_values() -> None:
+    table = np.arange(12.0).reshape(3, 4)
+    assert digest_of_arrays([table.T]) == digest_of_arrays([table.T.copy()])

@@ -2,23 +2,28 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from roadgraph.errors import BundleError, DataError, SettingsError
+from roadgraph.comparison.members import members_of
+from roadgraph.errors import BundleError, DataError, SettingsError, TrainingError
+from roadgraph.evaluation.interpolation import INTERPOLATORS
+from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
 from roadgraph.settings import Settings
 from roadgraph.workflow import (
     Comparison,
-    members_of,
     run_comparison,
     run_network,
     run_prediction,
     run_slices,
+    run_summary,
 )
 from tests.toy_city import DAYS, city_settings
 
@@ -37,7 +42,15 @@ def imported(settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def comparison(imported: Settings) -> Comparison:
-    return run_comparison(imported, members_of(imported, ["mlp-simple", "gcn-enhanced"]))
+    return run_comparison(imported, members_of(imported, ["mlp-simple", "gcn-enhanced"]), [1, 2])
+
+
+@pytest.fixture
+def copied(imported: Settings, comparison: Comparison, tmp_path: Path) -> Settings:
+    """The city after the comparison, to train other models in."""
+    del comparison
+    shutil.copytree(imported.workspace, tmp_path / "work")
+    return replace(imported, workspace=str(tmp_path / "work"))
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +90,25 @@ def test_the_same_input_gives_the_same_bytes(settings: Settings) -> None:
 
 
 def test_results_show_models_beside_baselines_at_every_horizon(comparison: Comparison) -> None:
-    table = comparison.scores
-    names = ["persistence", "historical average", "majority class", "mlp-simple", "gcn-enhanced"]
+    table = comparison.scores[comparison.scores["part"] == ALL]
+    names = [
+        "persistence", "historical average", "majority class", "gradient boosting",
+        "mlp-simple", "gcn-enhanced",
+    ]  # fmt: skip
     assert table["model"].unique().tolist() == names
-    assert table.groupby("model")["horizon_min"].apply(list).iloc[0] == [15, 30, 45, 60]
+    assert table.groupby("model")["horizon_min"].apply(list).loc["persistence"] == [15, 30, 45, 60]
     assert table.groupby("horizon_min")["cells"].nunique().eq(1).all(), "the same cells for all"
+    assert table[~table["baseline"]].groupby("model")["seed"].unique().map(list).to_dict() == {
+        "gcn-enhanced": [1, 2],
+        "mlp-simple": [1, 2],
+    }
     # The toy traffic repeats every day, so its history knows nearly everything.
     history = table[(table["model"] == "historical average") & (table["horizon_min"] == 30)]
     assert history["macro_f1"].item() > 0.9
     assert comparison.truth_scores is None
 
 
-def test_results_are_written_as_table_markdown_and_plots(comparison: Comparison) -> None:
+def test_results_are_written_as_tables_markdown_and_plots(comparison: Comparison) -> None:
     written = pd.read_csv(comparison.folder / "results.csv")
     assert written["model"].tolist() == comparison.scores["model"].tolist()
     text = (comparison.folder / "results.md").read_text("utf-8")
@@ -98,10 +118,95 @@ def test_results_are_written_as_table_markdown_and_plots(comparison: Comparison)
     plots = {path.name for path in (comparison.folder / "plots").iterdir()}
     assert plots == {
         "persistence-confusion.png", "historical-average-confusion.png",
-        "majority-class-confusion.png", "mlp-simple-confusion.png", "gcn-enhanced-confusion.png",
+        "majority-class-confusion.png", "gradient-boosting-confusion.png",
+        "mlp-simple-confusion.png", "gcn-enhanced-confusion.png",
         "mlp-simple-learning-curves.png", "gcn-enhanced-learning-curves.png",
         "macro_f1.png", "speed_mae_kph.png",
     }  # fmt: skip
+    verdicts = pd.read_csv(comparison.folder / "verdicts.csv")
+    assert set(verdicts["kind"]) == {"baseline"}
+    runs = pd.read_csv(comparison.folder / "runs.csv")
+    assert runs.loc[runs["title"] == "mlp-simple", "seed"].tolist() == [1, 2]
+
+
+def test_the_bundle_is_that_of_the_seed_that_did_best_on_validation(
+    comparison: Comparison,
+) -> None:
+    compared = comparison.compared
+    losses = {
+        run.facts.seed: run.facts.validation_loss
+        for run in compared.runs
+        if run.facts.title == "gcn-enhanced"
+    }
+    best = min(losses, key=lambda seed: losses[seed] or 0.0)
+    settings = (comparison.bundles["gcn-enhanced"] / "config.yaml").read_text("utf-8")
+    assert yaml.safe_load(settings)["training"]["seed"] == best
+
+
+def test_what_was_trained_is_not_trained_again_and_gives_the_same_figures(
+    copied: Settings, comparison: Comparison
+) -> None:
+    begun: list[str] = []
+    members = members_of(copied, ["mlp-simple", "gcn-enhanced", "mlp-enhanced"])
+    again = run_comparison(copied, members, [1, 2], on_run=begun.append)
+    assert begun == ["mlp-enhanced, seed 1", "mlp-enhanced, seed 2"]
+    same = again.scores[again.scores["model"].isin(comparison.scores["model"])]
+    figures = ["macro_f1", "speed_mae_kph", "log_loss"]
+    pd.testing.assert_frame_equal(
+        same[figures].reset_index(drop=True), comparison.scores[figures].reset_index(drop=True)
+    )
+
+
+def test_other_settings_are_trained_again(copied: Settings) -> None:
+    begun: list[str] = []
+    longer = replace(copied, training=replace(copied.training, learning_rate=0.002))
+    run_comparison(longer, members_of(longer, ["mlp-simple"]), [1], on_run=begun.append)
+    assert begun == ["mlp-simple, seed 1"]
+
+
+def test_a_member_that_fails_is_named_and_the_others_go_on(copied: Settings) -> None:
+    (good,) = members_of(copied, ["mlp-simple"])
+    bad = replace(good, size="enhanced", training=replace(good.training, learning_rate=1e30))
+    comparison = run_comparison(copied, [bad, good], [1])
+    (failure,) = comparison.compared.failures
+    assert (failure.title, failure.seed) == ("mlp-enhanced", 1)
+    assert "mlp-simple" in comparison.bundles
+    text = (comparison.folder / "results.md").read_text("utf-8")
+    assert "mlp-enhanced with seed 1 failed and is missing" in text
+
+
+def test_when_every_member_fails_that_is_the_error(copied: Settings) -> None:
+    (good,) = members_of(copied, ["mlp-simple"])
+    bad = replace(good, training=replace(good.training, learning_rate=1e30))
+    with pytest.raises(TrainingError, match="every model failed; the first: "):
+        run_comparison(copied, [bad], [1, 2])
+
+
+def test_hidden_segments_and_the_interpolators_have_rows_of_their_own(copied: Settings) -> None:
+    settings = replace(
+        copied,
+        dataset=replace(copied.dataset, hidden_share=0.34),
+        training=replace(copied.training, hidden_share=0.3),
+    )
+    comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]), [1])
+    rows = comparison.scores[comparison.scores["part"] == HIDDEN_SEGMENTS]
+    assert set(INTERPOLATORS) | {"mlp-simple", "gradient boosting"} <= set(rows["model"])
+    assert (rows["cells"] > 0).all()
+
+
+def test_the_trivial_task_is_marked_so(copied: Settings) -> None:
+    settings = replace(copied, task="nowcast_same_slice")
+    comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]), [1])
+    assert "**Trivial:**" in (comparison.folder / "results.md").read_text("utf-8")
+    table = comparison.scores
+    row = table[(table["model"] == "persistence") & (table["part"] == ALL)]
+    assert row["horizon_min"].tolist() == [0]
+    assert row["accuracy"].item() == 1
+
+
+def test_the_summary_adds_up_to_the_models_parameters(imported: Settings) -> None:
+    layers = run_summary(imported)
+    assert layers["layer"].iloc[-1] == "total"
 
 
 def test_predictions_have_a_row_for_every_segment_and_horizon(predictions: pd.DataFrame) -> None:
@@ -149,17 +254,6 @@ def test_predictions_to_another_kind_of_file_are_refused(
         run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.xlsx")
 
 
-def test_an_unknown_model_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(SettingsError, match=r"no model 'gcn-enhanecd'.*did you mean 'gcn-enhanced"):
-        members_of(Settings(), ["gcn-enhanecd"])
-
-
-def test_members_keep_all_other_settings() -> None:
-    (member,) = members_of(Settings(workspace="elsewhere"), ["gcn-enhanced-self-loops"])
-    assert (member.model.name, member.model.graph, member.size) == ("gcn", "self_loops", "enhanced")
-    assert member.workspace == "elsewhere"
-
-
 def test_predicting_without_a_bundle_says_how_to_train_one(
     tmp_path: Path,
 ) -> None:
@@ -177,7 +271,7 @@ def test_a_missing_truth_is_an_error_that_names_the_file(tmp_path: Path) -> None
     run_network(settings)
     run_slices(settings)
     with pytest.raises(DataError, match=r"truth nowhere\.parquet is missing"):
-        run_comparison(settings, [])
+        run_comparison(settings, [], [1])
 
 
 def test_slices_of_another_length_are_refused_when_training(tmp_path: Path) -> None:
@@ -190,4 +284,4 @@ def test_slices_of_another_length_are_refused_when_training(tmp_path: Path) -> N
         f"workspace={settings.workspace}",
     )  # fmt: skip
     with pytest.raises(DataError, match="holds slices of 15 minutes, not 30"):
-        run_comparison(other, [])
+        run_comparison(other, [], [1])

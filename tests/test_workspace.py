@@ -13,3 +13,14 @@ def test_every_city_has_its_own_folder_and_all_share_one_mlflow_store() -> None:
     assert first.bundle("mlp-simple") == Path("work/one/bundles/mlp-simple")
     assert first.store == second.store == Path("work")
     assert first.root != second.root
+
+
+def test_every_run_has_a_folder_of_its_own() -> None:
+    workspace = Workspace.of(Settings(workspace="work"))
+    assert workspace.run("gradient boosting", 0) == Path(
+        "work/sample/runs/gradient-boosting/seed-0"
+    )
+    assert workspace.run("mlp-simple", 2) != workspace.run("mlp-simple", 1)
+    assert workspace.checkpoints("mlp-simple", 2) == Path(
+        "work/sample/checkpoints/mlp-simple/seed-2"
+    )

@@ -45,6 +45,13 @@ class SliceGrid:
             observed=self.observed[:stop],
         )
 
+    def without(self, segments: np.ndarray) -> SliceGrid:
+        """Return the grid as if some segments, ``[N]`` bool, had never been observed."""
+        if not segments.any():
+            return self
+        measured = np.where(segments[None, :, None], np.float32(np.nan), self.measured)
+        return replace(self, measured=measured, observed=self.observed & ~segments)
+
 
 def grid_from_slices(
     slices: pa.Table,

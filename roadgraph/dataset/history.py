@@ -92,6 +92,51 @@ def fit_history(
     return History(week.astype(np.float32), slice_minutes), left_out.astype(np.float32)
 
 
+def fit_unseen_history(
+    speed_kph: np.ndarray,
+    slice_starts: pd.DatetimeIndex,
+    zone: ZoneInfo,
+    slice_minutes: int,
+    speed_limit_kph: np.ndarray,
+    road_class: np.ndarray,
+) -> tuple[History, np.ndarray]:
+    """Return what is typical of each segment as if it had never been observed.
+
+    The mean of speed over limit of the observed segments of its road class (of all classes where
+    none was), by time of the week, times its own limit. Where limits are unknown their median
+    stands for them; where none is known, speeds themselves are averaged.
+
+    Args:
+        speed_kph: ``[T, N]`` of the **training span alone**, NaN where unknown.
+        slice_starts: ``[T]`` in UTC.
+        zone: the city's time zone.
+        slice_minutes: length of a slice.
+        speed_limit_kph: ``[N]``, NaN where unknown.
+        road_class: ``[N]`` text.
+
+    Returns:
+        The history and, as with :func:`fit_history`, what it says without each cell's own day:
+        without that day's observations of the whole class.
+    """
+    known = speed_limit_kph[~np.isnan(speed_limit_kph)]
+    usual = float(np.median(known)) if len(known) else 1.0
+    limit = np.where(np.isnan(speed_limit_kph), usual, speed_limit_kph)
+    names, place = np.unique(road_class, return_inverse=True)
+    share = speed_kph / limit
+    observed = ~np.isnan(share)
+    total = np.zeros((len(share), len(names)))
+    count = np.zeros_like(total)
+    np.add.at(total.T, place, np.where(observed, share, 0.0).T)
+    np.add.at(count.T, place, observed.T)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    overall = total.sum(axis=1) / np.maximum(count.sum(axis=1), 1)
+    missing = count.sum(axis=0) == 0
+    mean[:, missing] = np.where(count.sum(axis=1) > 0, overall, np.nan)[:, None]
+    history, left_out = fit_history(mean, slice_starts, zone, slice_minutes)
+    week = (history.week[:, place] * limit).astype(np.float32)
+    return History(week, slice_minutes), (left_out[:, place] * limit).astype(np.float32)
+
+
 def _slots(slice_minutes: int) -> int:
     return 24 * 60 // slice_minutes
 

@@ -38,16 +38,20 @@ class Labels:
 
 
 def free_flow_kph(
-    speed_kph: np.ndarray, speed_limit_kph: np.ndarray, settings: LabelsSettings
+    speed_kph: np.ndarray,
+    speed_limit_kph: np.ndarray,
+    road_class: np.ndarray,
+    settings: LabelsSettings,
 ) -> np.ndarray:
     """Return the free-flow speed of each segment, ``[N]`` in km/h.
 
     The percentile of the segment's speeds, never below a share of its limit where that is known.
-    A segment without any speed has its limit, or else the median of the other segments.
+    A segment without any speed has what :func:`unseen_free_flow_kph` says.
 
     Args:
         speed_kph: ``[T, N]`` of the **training span alone**, NaN where nothing was observed.
         speed_limit_kph: ``[N]``, NaN where unknown.
+        road_class: ``[N]`` text.
         settings: percentile and share.
     """
     seen = ~np.isnan(speed_kph).all(axis=0)
@@ -56,11 +60,37 @@ def free_flow_kph(
         flow[seen] = np.nanpercentile(speed_kph[:, seen], settings.free_flow_percentile, axis=0)
     floor = settings.free_flow_min_share * speed_limit_kph
     flow = np.fmax(flow, np.where(seen, floor, np.nan))
-    flow = np.where(np.isnan(flow), speed_limit_kph, flow)
-    if np.isnan(flow).any():
-        known = flow[~np.isnan(flow)]
-        flow = np.where(np.isnan(flow), np.median(known) if len(known) else 50.0, flow)
-    return flow
+    unseen = unseen_free_flow_kph(flow, speed_limit_kph, road_class)
+    return np.where(seen, flow, unseen)
+
+
+def unseen_free_flow_kph(
+    free_flow: np.ndarray, speed_limit_kph: np.ndarray, road_class: np.ndarray
+) -> np.ndarray:
+    """Return the free flow of each segment as if it had never been observed, ``[N]`` in km/h.
+
+    Its limit times the median of free flow over limit of the road class (of all classes where none
+    of its own was observed); without a limit the median free flow, of the class or of all.
+
+    Args:
+        free_flow: ``[N]`` in km/h, NaN where a segment was never observed.
+        speed_limit_kph: ``[N]``, NaN where unknown.
+        road_class: ``[N]`` text.
+    """
+    share = _median_by_class(free_flow / speed_limit_kph, road_class, 1.0)
+    flow = _median_by_class(free_flow, road_class, 50.0)
+    return np.where(np.isnan(speed_limit_kph), flow, share * speed_limit_kph)
+
+
+def _median_by_class(values: np.ndarray, road_class: np.ndarray, default: float) -> np.ndarray:
+    """Return the median of the known ``values`` of each one's class, ``[N]``."""
+    known = ~np.isnan(values)
+    overall = np.median(values[known]) if known.any() else default
+    result = np.full(len(values), overall)
+    for name in np.unique(road_class[known]):
+        own = road_class == name
+        result[own] = np.median(values[own & known])
+    return result
 
 
 def congestion_classes(

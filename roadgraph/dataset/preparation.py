@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roadgraph.calendar import clock_features, clock_from
-from roadgraph.dataset.history import History, fit_history
+from roadgraph.dataset.history import History, fit_history, fit_unseen_history
+from roadgraph.dataset.labels import unseen_free_flow_kph
 from roadgraph.schema import (
+    CLOCK_FEATURES,
     FEATURES,
     HISTORY_CHANNELS,
     MEASURED_FEATURES,
     OBSERVED_CHANNEL,
     STATIC_FEATURES,
+    WEEKDAY_FEATURES,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +85,8 @@ class Preparation:
         typical = self.history.at(clock, zone).copy()  # [T + reach, N]
         if left_out is not None:
             typical[: len(left_out)] = left_out
-        features = clock_features(grid.slice_starts, zone)
+        kept = [name in self.channels for name in CLOCK_FEATURES]
+        features = clock_features(grid.slice_starts, zone)[:, kept]
         blocks = [
             self._filled(grid, typical[:steps]),
             np.broadcast_to(features[:, None], (steps, segments, features.shape[1])),
@@ -111,6 +115,23 @@ class Preparation:
         return filled
 
 
+@dataclass(frozen=True)
+class FittedPreparation:
+    """What the training span taught.
+
+    Attributes:
+        known: prepares segments by what was observed of them.
+        left_out: ``[S, N]`` typical speeds to use as ``left_out`` for the training span.
+        unseen: prepares every segment as if it had never been observed.
+        unseen_left_out: ``[S, N]``, ``left_out`` for that.
+    """
+
+    known: Preparation
+    left_out: np.ndarray
+    unseen: Preparation
+    unseen_left_out: np.ndarray
+
+
 def fit_preparation(
     train: SliceGrid,
     segments: pd.DataFrame,
@@ -118,11 +139,12 @@ def fit_preparation(
     zone: ZoneInfo,
     settings: DatasetSettings,
     reach: int,
-) -> tuple[Preparation, np.ndarray]:
+) -> FittedPreparation:
     """Learn fill values, history and scales.
 
     The scale of a measured feature comes from the observed cells, that of any other channel from
-    all. A channel that never changes keeps the scale 1.
+    all. A channel that never changes keeps the scale 1. A segment that was never observed has the
+    history and fill values of :func:`~roadgraph.dataset.history.fit_unseen_history`.
 
     Args:
         train: the slices of the **training span alone**.
@@ -131,39 +153,28 @@ def fit_preparation(
         zone: the city's time zone.
         settings: window and channels.
         reach: the farthest horizon in slices.
-
-    Returns:
-        The preparation, and the typical speeds to use as ``left_out`` for the training span.
     """
-    statics = np.stack(
-        [
-            np.log(segments["length_m"].astype("float64").to_numpy()),
-            segments["speed_limit_kph"].astype("float64").to_numpy(),
-            segments["lanes"].astype("float64").to_numpy(),
-            free_flow,
-        ],
-        axis=1,
-    )
+    limits = segments["speed_limit_kph"].astype("float64").to_numpy()
+    classes = segments["road_class"].astype(str).to_numpy()
+    never = ~train.observed.any(axis=0)
     history, left_out = fit_history(train.speed_kph, train.slice_starts, zone, train.slice_minutes)
-    channels: tuple[str, ...] = FEATURES
-    if settings.observed_channel:
-        channels += (OBSERVED_CHANNEL,)
-    if settings.history_channels:
-        channels += HISTORY_CHANNELS
-    if settings.static_channels:
-        channels += STATIC_FEATURES
+    unseen_history, unseen_left_out = fit_unseen_history(
+        train.speed_kph, train.slice_starts, zone, train.slice_minutes, limits, classes
+    )
+    fill, unseen_fill = _fill_values(train, unseen_left_out)
+    channels = channels_of(settings)
     unscaled = Preparation(
         channels,
         mean=np.zeros(len(channels), dtype=np.float32),
         std=np.ones(len(channels), dtype=np.float32),
-        fill=_fill_values(train),
-        # A detector has no length or limit; what is unknown everywhere says nothing and becomes 0.
-        statics=np.nan_to_num(statics).astype(np.float32),
-        history=history,
+        fill=np.where(never[:, None], unseen_fill, fill),
+        statics=_statics(segments, limits, free_flow),
+        history=replace(history, week=np.where(never, unseen_history.week, history.week)),
         fill_by=settings.fill,
         window=settings.window,
         reach=reach,
     )
+    left_out = np.where(never, unseen_left_out, left_out)
     raw = unscaled.inputs(train, zone, left_out).astype(np.float64)
     mean, std = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))
     seen = raw[train.observed][:, : len(MEASURED_FEATURES)]
@@ -174,16 +185,49 @@ def fit_preparation(
             # On the scale of the speeds, so that a change can be added to them.
             mean[place], std[place] = mean[0], std[0]
     std[std < 1e-6] = 1.0
-    scales = {"mean": mean.astype(np.float32), "std": std.astype(np.float32)}
-    return replace(unscaled, **scales), left_out
+    known = replace(unscaled, mean=mean.astype(np.float32), std=std.astype(np.float32))
+    unseen_flow = unseen_free_flow_kph(np.where(never, np.nan, free_flow), limits, classes)
+    unseen = replace(
+        known,
+        fill=unseen_fill,
+        statics=_statics(segments, limits, unseen_flow),
+        history=unseen_history,
+    )
+    return FittedPreparation(known, left_out, unseen, unseen_left_out)
 
 
-def _fill_values(train: SliceGrid) -> np.ndarray:
-    """Return each segment's mean features, the network's where it was never seen, ``[N, 5]``."""
+def channels_of(settings: DatasetSettings) -> tuple[str, ...]:
+    """Return the names of the input channels in their order."""
+    channels: tuple[str, ...] = FEATURES
+    if not settings.weekday_channels:
+        channels = tuple(name for name in FEATURES if name not in WEEKDAY_FEATURES)
+    if settings.observed_channel:
+        channels += (OBSERVED_CHANNEL,)
+    if settings.history_channels:
+        channels += HISTORY_CHANNELS
+    if settings.static_channels:
+        channels += STATIC_FEATURES
+    return channels
+
+
+def _statics(segments: pd.DataFrame, limits: np.ndarray, free_flow: np.ndarray) -> np.ndarray:
+    """Return the channels that never change, ``[N, 4]``."""
+    length = np.log(segments["length_m"].astype("float64").to_numpy())
+    lanes = segments["lanes"].astype("float64").to_numpy()
+    statics = np.stack([length, limits, lanes, free_flow], axis=1)
+    # A detector has no length or limit; what is unknown everywhere says nothing and becomes 0.
+    return np.nan_to_num(statics).astype(np.float32)
+
+
+def _fill_values(train: SliceGrid, unseen_speed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each segment's mean features, and those of a segment never seen, both ``[N, 5]``."""
     seen = train.observed[:, :, None]
     total = np.where(seen, train.measured, 0).sum(axis=0, dtype=np.float64)
     count = train.observed.sum(axis=0)[:, None]
     overall = total.sum(axis=0) / max(int(count.sum()), 1)
     fill = np.where(count > 0, total / np.maximum(count, 1), overall)
-    fill[:, SPEED_FEATURES:] = 0
-    return fill.astype(np.float32)
+    unseen = np.broadcast_to(overall, fill.shape).copy()
+    unseen[:, :2] = unseen_speed.mean(axis=0)[:, None]
+    for values in (fill, unseen):
+        values[:, SPEED_FEATURES:] = 0
+    return fill.astype(np.float32), unseen.astype(np.float32)

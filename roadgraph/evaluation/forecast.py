@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+INTERVAL_QUANTILES = (0.1, 0.9)
+"""Ends of the interval of the speed, so that it holds 80 % of the speeds."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -20,6 +23,7 @@ class Forecast:
         speed_kph: ``[O, H, N]``, or None.
         speed_p10_kph, speed_p90_kph: ``[O, H, N]``, ends of the interval that should hold 80 % of
             the speeds, or None.
+        rush_hour_probability: ``[O, H]`` of rush hour, or None when it gives 0 or 1 alone.
     """
 
     name: str
@@ -30,3 +34,4 @@ class Forecast:
     speed_kph: np.ndarray | None
     speed_p10_kph: np.ndarray | None = None
     speed_p90_kph: np.ndarray | None = None
+    rush_hour_probability: np.ndarray | None = None

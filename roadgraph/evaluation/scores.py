@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from roadgraph.evaluation import metrics
-from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL, RUSH_HOUR_CLASSES
+from roadgraph.evaluation.answers import Answers
+from roadgraph.evaluation.parts import ALL, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from roadgraph.dataset.labels import Labels
     from roadgraph.dataset.splits import Span
@@ -22,31 +22,65 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """One forecaster at one horizon; NaN where it gives no such answer.
+    """One forecaster at one horizon on one part of the cells; NaN where it gives no such answer.
 
     Attributes:
+        part: ``all``, or a part of segments or slices (see :class:`Parts`).
         cells: labelled cells (segments and slices) that the congestion figures rest on.
+        macro_precision ...: means over the classes that occur; ``macro_auc`` is the ROC AUC of one
+            class against the rest.
+        gridlock_precision, gridlock_recall, gridlock_f1 ...: of each class.
         log_loss: of the congestion classes, in nats.
         calibration_error: expected calibration error of the congestion classes, 0-1.
+        answered_share: cells whose likeliest class reaches ``evaluation.abstain_below``, 0-1; all
+            where a forecaster gives classes without probabilities.
+        accuracy_answered, macro_f1_answered: on those cells; every other figure is on all cells.
+        rush_hour_accuracy ...: on slices, so only for all segments together; precision and recall
+            are those of rush hour, ``rush_hour_f1`` is the mean of both classes.
         speed_mae_kph, speed_rmse_kph: errors of the speed in km/h.
-        gridlock_recall ...: share of each class that was found.
+        interval_coverage: share of the speeds between the 10 and the 90 % quantile; 0.8 is right.
+        interval_width_kph: mean width of that interval.
+        pinball_p10_kph, pinball_p90_kph: pinball loss of both ends.
     """
 
     model: str
     horizon_min: int
+    part: str
     cells: int
     accuracy: float
     macro_f1: float
+    micro_f1: float
+    macro_precision: float
+    macro_recall: float
+    macro_auc: float
+    gridlock_precision: float
     gridlock_recall: float
+    gridlock_f1: float
+    congested_precision: float
     congested_recall: float
+    congested_f1: float
+    moderate_precision: float
     moderate_recall: float
+    moderate_f1: float
+    free_flow_precision: float
     free_flow_recall: float
+    free_flow_f1: float
     log_loss: float
     calibration_error: float
+    answered_share: float
+    accuracy_answered: float
+    macro_f1_answered: float
     rush_hour_accuracy: float
+    rush_hour_precision: float
+    rush_hour_recall: float
     rush_hour_f1: float
+    rush_hour_auc: float
     speed_mae_kph: float
     speed_rmse_kph: float
+    interval_coverage: float
+    interval_width_kph: float
+    pinball_p10_kph: float
+    pinball_p90_kph: float
 
 
 def scoring_origins(
@@ -64,12 +98,13 @@ def score_forecast(
     horizons: tuple[int, ...],
     slice_minutes: int,
     settings: EvaluationSettings,
+    parts: Parts | None = None,
 ) -> list[Score]:
-    """Judge ``forecast`` at every reported horizon.
+    """Judge ``forecast`` at every reported horizon, on all cells and on each part of them.
 
     At a horizon of ``h`` steps an origin counts when its target lies in ``span`` (one slice
     earlier with ``leave_out_last_window``). With ``errors=up_to_horizon`` all steps up to the
-    horizon count, otherwise that one step.
+    horizon count, otherwise that one step. A part without cells, or with all of them, has no row.
     """
     scores = []
     for minutes in settings.report_horizons_min:
@@ -81,54 +116,36 @@ def score_forecast(
             places = [horizons.index(reach)]
         targets = forecast.origins[inside][:, None] + np.asarray(horizons)[places][None]
         chosen = np.ix_(np.flatnonzero(inside), np.asarray(places))
-        scores.append(_score(forecast, labels, targets, chosen, minutes))
+        answers = Answers.of(forecast, labels, targets, chosen)
+        for part, segments, slices in _masks(parts or Parts(), labels):
+            values = answers.figures(segments, slices, settings.abstain_below)
+            cells = values["cells"]
+            if part == ALL:
+                total = cells
+            elif cells in (0, total):
+                continue
+            scores.append(_score(forecast.name, minutes, part, values))
     return scores
 
 
-def _score(
-    forecast: Forecast,
-    labels: Labels,
-    targets: np.ndarray,
-    chosen: tuple[np.ndarray, ...],
-    minutes: int,
-) -> Score:
-    nan = float("nan")
-    values: dict[str, Any] = dict.fromkeys(Score.__dataclass_fields__, nan)
-    congestion = labels.congestion[targets]
-    labelled = congestion != NO_LABEL
-    if forecast.congestion is not None:
-        confusion = metrics.confusion_matrix(
-            congestion[labelled], forecast.congestion[chosen][labelled], len(CONGESTION_CLASSES)
-        )
-        values["accuracy"] = metrics.accuracy(confusion)
-        values["macro_f1"] = metrics.macro_f1(confusion)
-        for name, recall in zip(CONGESTION_CLASSES, metrics.recalls(confusion), strict=True):
-            values[f"{name}_recall"] = float(recall)
-    if forecast.congestion_probability is not None:
-        probability = forecast.congestion_probability[chosen][labelled]
-        values["log_loss"] = metrics.log_loss(congestion[labelled], probability)
-        values["calibration_error"] = metrics.expected_calibration_error(
-            congestion[labelled], probability
-        )
-    if forecast.rush_hour is not None:
-        rush = labels.rush_hour[targets]
-        known = rush != NO_LABEL
-        confusion = metrics.confusion_matrix(
-            rush[known], forecast.rush_hour[chosen][known], len(RUSH_HOUR_CLASSES)
-        )
-        values["rush_hour_accuracy"] = metrics.accuracy(confusion)
-        values["rush_hour_f1"] = metrics.macro_f1(confusion)
-    if forecast.speed_kph is not None:
-        speed = labels.speed_kph[targets]
-        seen = ~np.isnan(speed)
-        answer = forecast.speed_kph[chosen][seen]
-        values["speed_mae_kph"] = metrics.mean_absolute_error(speed[seen], answer)
-        values["speed_rmse_kph"] = metrics.root_mean_squared_error(speed[seen], answer)
-    return Score(
-        **{**values, "model": forecast.name, "horizon_min": minutes, "cells": int(labelled.sum())}
+def score_table(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return the scores as a table, one row a forecaster, horizon and part."""
+    return pd.DataFrame(
+        [asdict(score) for score in scores], columns=[field.name for field in fields(Score)]
     )
 
 
-def score_table(scores: Iterable[Score]) -> pd.DataFrame:
-    """Return the scores as a table, one row a forecaster and horizon."""
-    return pd.DataFrame([asdict(score) for score in scores])
+def _masks(
+    parts: Parts, labels: Labels
+) -> Iterator[tuple[str, np.ndarray | None, np.ndarray | None]]:
+    """Yield the name of each part with its mask of segments or of slices, all cells first."""
+    yield ALL, None, None
+    for name, mask in parts.segments.items():
+        yield name, mask, None
+    for name, mask in parts.slices.items():
+        yield name, None, mask
+
+
+def _score(model: str, minutes: int, part: str, values: dict[str, Any]) -> Score:
+    nothing = dict.fromkeys((field.name for field in fields(Score)), float("nan"))
+    return Score(**{**nothing, **values, "model": model, "horizon_min": minutes, "part": part})

@@ -2,29 +2,128 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from roadgraph.models.layers import GCNConv, LinearLayer
+from roadgraph.errors import SettingsError
+from roadgraph.models.initialisation import initialise
+from roadgraph.models.layers import GATConv, GCNConv, LinearLayer
 from roadgraph.models.multitask import (
+    BlockOptions,
     EnhancedMultiTaskGNN,
+    LayeredModel,
     MultiTaskModel,
     SimpleMultiTaskGNN,
     SpeedBasePlaces,
 )
+from roadgraph.models.roadnet import RoadNet
 from roadgraph.schema import HISTORY_CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import nn
 
     from roadgraph.settings import Backbone, GraphKind, ModelSettings, Size, SpeedBase
 
+    LayerOf = Callable[[ModelSettings, int, int], nn.Module]
+    Builder = Callable[[ModelSettings, Size, "Inputs"], MultiTaskModel]
+
 GRAPHS: tuple[GraphKind, ...] = ("network", "self_loops")
-BACKBONES: dict[Backbone, type[nn.Module]] = {"mlp": LinearLayer, "gcn": GCNConv}
-SIZES: dict[Size, type[MultiTaskModel]] = {
+SIZES: dict[Size, type[LayeredModel]] = {
     "simple": SimpleMultiTaskGNN,
     "enhanced": EnhancedMultiTaskGNN,
+}
+ROADNET_SIZES: dict[Size, tuple[int, int]] = {"simple": (64, 2), "enhanced": (128, 3)}
+"""Width and rounds of news."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model is made for.
+
+    Attributes:
+        channels: names of the ``F`` input channels of a slice.
+        window: ``L`` slices.
+        horizons: the ``H`` steps ahead.
+        segments: ``N``; None when it runs in any city.
+    """
+
+    channels: Sequence[str]
+    window: int
+    horizons: Sequence[int]
+    segments: int | None = None
+
+
+def _linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
+    del settings
+    return LinearLayer(inputs, outputs)
+
+
+def _gcn(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
+    del settings
+    return GCNConv(inputs, outputs)
+
+
+def _gat(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
+    return GATConv(inputs, _head_width(settings, outputs), settings.heads)
+
+
+def _head_width(settings: ModelSettings, width: int) -> int:
+    if width % settings.heads:
+        raise SettingsError(
+            f"model.heads must divide the width {width}: 1, 2, 4, 8, 16 or 32 "
+            f"(found {settings.heads})"
+        )
+    return width // settings.heads
+
+
+def _layered(
+    layer: LayerOf, settings: ModelSettings, size: Size, inputs: Inputs, attention: bool = False
+) -> MultiTaskModel:
+    model = SIZES[size]
+    if attention:
+        _head_width(settings, model.WIDTH)
+    return model(
+        channels=len(inputs.channels),
+        window=inputs.window,
+        horizons=len(inputs.horizons),
+        tasks=settings.tasks,
+        layer=partial(layer, settings),
+        speed_base=_speed_base(settings.speed_from, inputs),
+        options=BlockOptions(
+            attention_heads=settings.heads if attention else None,
+            dropout=settings.dropout,
+            norm=settings.norm,
+            residual=settings.residual,
+        ),
+    )
+
+
+def _roadnet(settings: ModelSettings, size: Size, inputs: Inputs) -> MultiTaskModel:
+    width, blocks = ROADNET_SIZES[size]
+    return RoadNet(
+        channels=inputs.channels,
+        segments=inputs.segments,
+        width=width,
+        blocks=blocks,
+        dropout=settings.dropout,
+        embedding=settings.segment_embedding,
+        window=inputs.window,
+        horizons=len(inputs.horizons),
+        tasks=settings.tasks,
+        layer=LinearLayer,
+        speed_base=_speed_base(settings.speed_from, inputs),
+    )
+
+
+BACKBONES: dict[Backbone, Builder] = {
+    "mlp": partial(_layered, _linear),
+    "attention": partial(_layered, _linear, attention=True),
+    "gcn": partial(_layered, _gcn),
+    "gat": partial(_layered, _gat),
+    "roadnet": _roadnet,
 }
 
 
@@ -34,29 +133,29 @@ def build_model(
     channels: Sequence[str],
     window: int,
     horizons: Sequence[int],
+    segments: int | None = None,
 ) -> MultiTaskModel:
     """Return an untrained model.
 
     Args:
-        settings: backbone, tasks and speed head.
+        settings: backbone, tasks and everything else of the model.
         size: ``simple`` or ``enhanced``.
         channels: names of the ``F`` input channels of a slice.
         window: ``L`` slices.
         horizons: the ``H`` steps ahead.
+        segments: ``N``, for an embedding of each.
+
+    Raises:
+        SettingsError: ``heads`` do not divide the width of the model.
     """
-    return SIZES[size](
-        len(channels),
-        window,
-        len(horizons),
-        settings.tasks,
-        BACKBONES[settings.name],
-        _speed_base(settings.speed_from, channels, window, horizons),
-    )
+    inputs = Inputs(channels, window, horizons, segments)
+    model = BACKBONES[settings.name](settings, size, inputs)
+    initialise(model, settings.initialisation)
+    return model
 
 
-def _speed_base(
-    kind: SpeedBase, channels: Sequence[str], window: int, horizons: Sequence[int]
-) -> SpeedBasePlaces | None:
+def _speed_base(kind: SpeedBase, inputs: Inputs) -> SpeedBasePlaces | None:
+    channels, window, horizons = inputs.channels, inputs.window, inputs.horizons
     if kind == "nothing":
         return None
     if kind == "last":

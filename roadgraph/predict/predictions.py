@@ -15,10 +15,10 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
-from roadgraph.training.decision import decide
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
+    from roadgraph.evaluation.forecast import Forecast
     from roadgraph.network.network import Network
     from roadgraph.training.bundle import Bundle
 
@@ -58,7 +58,8 @@ def predict_newest(
     graph = road_graph(road_graph_of(network), options.graph, options.self_loop_weight)
     origin = np.array([len(grid.slice_starts) - 1])
     given = answers(bundle.model, graph, inputs, origin, bundle.window, bundle.preparation)
-    return PREDICTIONS.conform(_table(bundle, grid, given))
+    said = bundle.adjustment.forecast(bundle.title, origin, given)
+    return PREDICTIONS.conform(_table(bundle, grid, said))
 
 
 def _refuse_other_network(bundle: Bundle, network: Network) -> None:
@@ -94,7 +95,7 @@ def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGr
     return grid_from_slices(rows, segment_ids, bundle.slice_minutes, first)
 
 
-def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.Table:
+def _table(bundle: Bundle, grid: SliceGrid, said: Forecast) -> pa.Table:
     horizons, segments = len(bundle.horizons), len(grid.segment_ids)
     cells = horizons * segments
     step = pd.Timedelta(minutes=bundle.slice_minutes)
@@ -108,23 +109,21 @@ def _table(bundle: Bundle, grid: SliceGrid, given: dict[str, np.ndarray]) -> pa.
         "observed": np.tile(grid.observed[-1], horizons),
         "model": [bundle.title] * cells,
     }
-    if "congestion" in given:
-        probability = given["congestion"][0].reshape(cells, len(CONGESTION_CLASSES))
-        decided = decide(probability, bundle.decision_weights)
-        columns["congestion"] = np.asarray(CONGESTION_CLASSES)[decided]
+    if said.congestion is not None and said.congestion_probability is not None:
+        probability = said.congestion_probability.reshape(cells, len(CONGESTION_CLASSES))
         for place, name in enumerate(CONGESTION_CLASSES):
             columns[f"p_{name}"] = probability[:, place]
-    if "rush_hour" in given:
+        named = np.asarray(CONGESTION_CLASSES, dtype=object)[said.congestion.reshape(cells)]
+        unsure = probability.max(axis=1) < bundle.settings["evaluation"]["abstain_below"]
+        columns["congestion"] = np.where(unsure, None, named)
+    if said.rush_hour is not None and said.rush_hour_probability is not None:
         # Rush hour is a property of the slice: every segment has its mean, as in evaluation.
-        rush = np.repeat(given["rush_hour"][0, ..., 1].mean(axis=1), segments)
-        columns["rush_hour"] = rush > 0.5
-        columns["p_rush_hour"] = rush
-    if "speed" in given:
-        speed = given["speed"][0]
-        low, high = bundle.speed_errors.T[:, :, None]
-        columns["speed"] = speed.reshape(cells)
-        columns["speed_p10"] = np.maximum(speed + low, 0).reshape(cells)
-        columns["speed_p90"] = np.maximum(speed + high, 0).reshape(cells)
+        columns["rush_hour"] = np.repeat(said.rush_hour[0].astype(bool), segments)
+        columns["p_rush_hour"] = np.repeat(said.rush_hour_probability[0], segments)
+    if said.speed_kph is not None:
+        columns["speed"] = said.speed_kph.reshape(cells)
+        for name in ("p10", "p90"):
+            columns[f"speed_{name}"] = getattr(said, f"speed_{name}_kph").reshape(cells)
     nothing = {
         name: pa.nulls(cells, PREDICTIONS.schema.field(name).type)
         for name in PREDICTIONS.columns

@@ -6,7 +6,7 @@ Plain frozen dataclasses, so that models and training need no configuration libr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from roadgraph.settings.dataset import DatasetSettings, EvaluationSettings, LabelsSettings
@@ -83,3 +83,15 @@ class Settings:
     workspace: Annotated[
         str, Setting("folder of everything that roadgraph writes, a folder a city")
     ] = "data/work"
+
+    @property
+    def horizons_min(self) -> tuple[int, ...]:
+        """How far ahead the task looks, in minutes: 0 is the newest slice itself."""
+        return self.dataset.horizons_min if self.task == "forecast" else (0,)
+
+    @property
+    def task_evaluation(self) -> EvaluationSettings:
+        """How the task is judged: at the horizons that it has."""
+        if self.task == "forecast":
+            return self.evaluation
+        return replace(self.evaluation, report_horizons_min=(0,))

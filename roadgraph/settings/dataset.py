@@ -62,6 +62,13 @@ class DatasetSettings:
             "training mean), its training mean, or its typical speed at that time of the week"
         ),
     ] = "last"
+    weekday_channels: Annotated[
+        bool,
+        Setting(
+            "let the models know the day of the week; with less than some weeks of training a day "
+            "is learned by heart, not what its kind is like"
+        ),
+    ] = True
     observed_channel: Annotated[
         bool, Setting("add the mask of observed cells to the input channels")
     ] = True

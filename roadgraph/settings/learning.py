@@ -61,7 +61,7 @@ class ModelSettings:
             0,
             256,
         ),
-    ] = 16
+    ] = 8
 
 
 @dataclass(frozen=True)

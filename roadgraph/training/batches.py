@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,36 +13,78 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class OriginBatches(IterableDataset[torch.Tensor]):
-    """Yields the origins of an epoch as tensors ``[B]``, in a new random order each time or not.
+class OriginBatches(Sampler[torch.Tensor]):
+    """Yields the origins of an epoch as tensors ``[B]``, in an order of the epoch or that of time.
+
+    The order is a function of seed and epoch alone, so that a training can be taken up at any
+    epoch. Several processes share each batch: process ``rank`` takes every ``processes``-th origin
+    of it, so that together they see what one process would.
 
     Args:
         origins: ``[O]`` places in time.
-        batch_size: ``B``.
+        batch_size: ``B`` of all processes together.
         seed: of the order; None keeps the order of time.
+        rank: of this process.
+        processes: that share the batches; at most ``O``.
     """
 
-    def __init__(self, origins: np.ndarray, batch_size: int, seed: int | None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        origins: np.ndarray,
+        batch_size: int,
+        seed: int | None,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
         self._origins = torch.from_numpy(origins)
-        self._batch_size = batch_size
-        self._order = None if seed is None else torch.Generator().manual_seed(seed)
+        self._batch_size = max(batch_size, processes)
+        self._seed = seed
+        self._rank = rank
+        self._processes = processes
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of ``epoch``; Lightning calls it before each one."""
+        self._epoch = epoch
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return math.ceil(len(self._origins) / self._batch_size)
+        return len(self._sizes())
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        """Go through the origins once."""
+        """Go through this process's share of the origins once."""
         origins = self._origins
-        if self._order is not None:
-            origins = origins[torch.randperm(len(origins), generator=self._order)]
-        yield from origins.split(self._batch_size)
+        if self._seed is not None:
+            # A generator's seed has 64 bits: the epoch, below 2^20, goes beside the setting.
+            order = torch.Generator().manual_seed((self._seed << 20) + self._epoch)
+            origins = origins[torch.randperm(len(origins), generator=order)]
+        for batch in origins.split(self._sizes()):
+            yield batch[self._rank :: self._processes]
+
+    def _sizes(self) -> list[int]:
+        """Return the sizes of the batches; none is too small for every process to have a part."""
+        whole, left = divmod(len(self._origins), self._batch_size)
+        sizes = [self._batch_size] * whole
+        if left >= self._processes or not whole:
+            return [*sizes, left] if left else sizes
+        sizes[-1] += left
+        return sizes
 
 
-def origin_loader(origins: np.ndarray, batch_size: int, seed: int | None) -> DataLoader:
-    """Return a loader of :class:`OriginBatches`, in this process."""
-    return DataLoader(OriginBatches(origins, batch_size, seed), batch_size=None)
+class _AsTheyAre(Dataset[torch.Tensor]):
+    """A dataset whose items are the batches of the sampler."""
+
+    def __getitem__(self, index: torch.Tensor) -> torch.Tensor:
+        return index
+
+
+def origin_loader(
+    origins: np.ndarray, batch_size: int, seed: int | None, rank: int = 0, processes: int = 1
+) -> DataLoader[torch.Tensor]:
+    """Return a loader of :class:`OriginBatches`, read in this process."""
+    sampler = OriginBatches(origins, batch_size, seed, rank, processes)
+    # With a generator of its own a loader draws nothing from the one that noise comes from.
+    return DataLoader(_AsTheyAre(), batch_size=None, sampler=sampler, generator=torch.Generator())
 
 
 def windows(inputs: torch.Tensor, origins: torch.Tensor, window: int) -> torch.Tensor:

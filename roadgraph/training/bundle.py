@@ -21,6 +21,7 @@ from roadgraph.models.registry import build_model, model_title
 from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 from roadgraph.settings import ModelSettings
 from roadgraph.storage import whole_folder, write_json
+from roadgraph.training.adjustment import Adjustment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +55,7 @@ class Bundle:
         slice_minutes: length of the slices that it was trained on.
         window: slices that it sees.
         horizons: steps ahead that it forecasts.
-        decision_weights: ``[4]`` by which the congestion class is decided.
-        speed_errors: ``[H, 2]`` 10 and 90 % quantiles of its speed errors in km/h.
+        adjustment: of its answers, set on the validation span.
         segment_ids: the network's segments in their order.
         network_fingerprint: of segments and links.
         metrics: rows of the table of results.
@@ -72,8 +72,7 @@ class Bundle:
     slice_minutes: int
     window: int
     horizons: tuple[int, ...]
-    decision_weights: np.ndarray
-    speed_errors: np.ndarray
+    adjustment: Adjustment
     segment_ids: tuple[str, ...]
     network_fingerprint: str
     metrics: list[dict[str, Any]]
@@ -98,8 +97,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             "slice_minutes": bundle.slice_minutes,
             "timezone": bundle.timezone,
             "city": bundle.city,
-            "decision_weights": bundle.decision_weights.tolist(),
-            "speed_error_quantiles_kph": bundle.speed_errors.tolist(),
+            "adjustment": bundle.adjustment.to_dict(),
         },
         "classes.json": {
             "congestion": {name: place for place, name in enumerate(CONGESTION_CLASSES)},
@@ -159,6 +157,7 @@ def read_bundle(folder: Path) -> Bundle:
             features["channels"],
             features["window"],
             features["horizons"],
+            len(found["network.json"]["segment_ids"]),
         )
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
         return Bundle(
@@ -172,8 +171,7 @@ def read_bundle(folder: Path) -> Bundle:
             slice_minutes=features["slice_minutes"],
             window=features["window"],
             horizons=tuple(features["horizons"]),
-            decision_weights=np.asarray(features["decision_weights"]),
-            speed_errors=np.asarray(features["speed_error_quantiles_kph"]),
+            adjustment=Adjustment.from_dict(features["adjustment"]),
             segment_ids=tuple(found["network.json"]["segment_ids"]),
             network_fingerprint=found["network.json"]["fingerprint"],
             metrics=found["metrics.json"],
@@ -222,6 +220,7 @@ def _model_card(bundle: Bundle) -> str:
         f"| {row['model']} | {row['horizon_min']} | {row['accuracy']:.3f} | {row['macro_f1']:.3f} "
         f"| {row['speed_mae_kph']:.2f} | {row['speed_rmse_kph']:.2f} |"
         for row in bundle.metrics
+        if row["part"] == "all"
     ]
     lines += [
         "",

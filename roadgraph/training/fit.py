@@ -1,33 +1,39 @@
-"""One training from untrained weights to the best ones."""
+"""One training from untrained weights to the ones to keep."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from roadgraph.errors import SettingsError
-from roadgraph.models.graph import Graph, road_graph
-from roadgraph.models.registry import build_model
-from roadgraph.training.batches import origin_loader
-from roadgraph.training.module import ForecastModule
+from roadgraph.training.checkpoints import checkpoint_path, forget, training_fingerprint
+from roadgraph.training.diagnosis import diagnose, learned_by_heart
+from roadgraph.training.loop import (
+    TrainingJob,
+    settings_in_force,
+    train,
+    untrained,
+    validated_again,
+)
+from roadgraph.training.processes import train_in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roadgraph.dataset.dataset import Dataset
+    from roadgraph.models.graph import Graph
     from roadgraph.models.multitask import MultiTaskModel
-    from roadgraph.settings import Settings
+    from roadgraph.settings import Settings, TrainingSettings
 
 logger = logging.getLogger(__name__)
+
+TRACE = "trace.json"
+"""Name of the trace that ``training.profile`` writes."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,15 @@ class Trained:
     """What a training came to.
 
     Attributes:
-        model: with the weights of the best epoch, on the CPU, ready to predict.
+        model: with the weights that ``training.averaging`` keeps, on the CPU, ready to predict.
         graph: that it was trained on, on the CPU.
-        history: losses and learning rate, one entry an epoch.
+        history: one entry an epoch: losses in all and by task, ``learning_rate`` (of the last
+            step), ``grad_norm/<layer>`` and ``dead_relu/<layer>`` (share of units).
         best_epoch: place in ``history`` with the lowest validation loss.
-        seconds: of training.
+        seconds: of training; of the last part where it was taken up.
         device: on which it ran.
+        validation_loss: of the weights that are kept.
+        diagnosis: one line on how the training went.
     """
 
     model: MultiTaskModel
@@ -49,21 +58,8 @@ class Trained:
     best_epoch: int
     seconds: float
     device: str
-
-
-class _History(Callback):
-    """Gathers the figures of every epoch and tells ``on_epoch`` about them."""
-
-    def __init__(self, on_epoch: Callable[[dict[str, float]], None]) -> None:
-        self.epochs: list[dict[str, float]] = []
-        self._on_epoch = on_epoch
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        del module
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.epochs.append({"epoch": trainer.current_epoch, **figures, "learning_rate": rate})
-        self._on_epoch(self.epochs[-1])
+    validation_loss: float
+    diagnosis: str
 
 
 def choose_device(device: str) -> str:
@@ -83,80 +79,109 @@ def fit(
     dataset: Dataset,
     settings: Settings,
     on_epoch: Callable[[dict[str, float]], None] = lambda figures: None,
+    checkpoints: Path | None = None,
+    trace: Path | None = None,
 ) -> Trained:
     """Train the model that ``settings`` describe; stop early and keep the best weights.
 
     The best epoch is the one with the lowest loss on the validation span; the test span is not
     touched.
 
+    A training that was killed is taken up after its last whole epoch when it is called again with
+    the same folder, dataset and settings (but those in
+    :data:`~roadgraph.training.checkpoints.NOT_OF_THE_NUMBERS`); on the CPU it ends with the same
+    numbers as one that was not killed. Its history is complete, but ``on_epoch`` is told of the
+    epochs that follow alone.
+
     Args:
         dataset: inputs, labels and splits.
         settings: ``model``, ``size`` and ``training`` are used.
-        on_epoch: called with the figures of every finished epoch.
+        on_epoch: called with the figures of every finished epoch, after its state was saved.
+        checkpoints: folder for the state of the training, a file for every training that differs;
+            it is deleted when the training is complete. None saves nothing.
+        trace: folder in which ``training.profile`` writes ``trace.json``; None takes the one
+            around ``checkpoints``, or the current one.
+
+    Raises:
+        SettingsError: devices or precision that this machine does not have, or more processes
+            than there are slices to share.
+        TrainingError: a loss is NaN or infinite.
     """
+    settings = settings_in_force(settings)
     options = settings.training
-    # Lightning announces seed and devices on its own loggers at level INFO.
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
-    pl.seed_everything(options.seed, verbose=False)
-    model = build_model(
-        settings.model,
-        settings.size,
-        dataset.preparation.channels,
-        dataset.window,
-        dataset.horizons,
-    )
-    graph = road_graph(dataset.graph, settings.model.graph, settings.model.self_loop_weight)
-    reach = max(dataset.horizons)
-    train = dataset.splits.train.origins(dataset.window, reach)
-    validation = dataset.splits.validation.origins(dataset.window, reach)
-    history = _History(on_epoch)
     device = choose_device(options.device)
+    job = TrainingJob(
+        dataset,
+        settings,
+        device,
+        *_checkpoint(dataset, settings, checkpoints),
+        _trace_folder(trace, checkpoints) / TRACE if options.profile else None,
+    )
+    _check(job)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="roadgraph-checkpoints-") as folder:
-        best = ModelCheckpoint(folder, monitor="val_loss", save_weights_only=True)
-        trainer = pl.Trainer(
-            accelerator=device,
-            devices=1,
-            max_epochs=options.max_epochs,
-            gradient_clip_val=options.clip_norm,
-            callbacks=[EarlyStopping("val_loss", patience=options.patience), best, history],
-            logger=False,
-            log_every_n_steps=1,
-            num_sanity_val_steps=0,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        with warnings.catch_warnings():
-            _expect_lightning_warnings()
-            trainer.fit(
-                ForecastModule(model, graph, dataset, options),
-                origin_loader(train, options.batch_size, options.seed),
-                origin_loader(validation, options.batch_size, None),
-            )
-        _load_best(model, Path(best.best_model_path))
-    losses = [epoch["val_loss"] for epoch in history.epochs]
-    return Trained(
+    outcome = (train if options.devices == 1 else train_in_processes)(job, on_epoch)
+    model, graph = untrained(job)
+    model.load_state_dict(outcome.weights)
+    losses = [epoch["val_loss"] for epoch in outcome.history]
+    validation_loss = min(losses)
+    if options.averaging != "none":
+        validation_loss = validated_again(job, model, graph)
+    if job.checkpoint is not None:
+        forget(job.checkpoint)
+    trained = Trained(
         model.cpu().eval(),
         graph,
-        history.epochs,
+        outcome.history,
         losses.index(min(losses)),
         time.perf_counter() - started,
         device,
+        validation_loss,
+        _diagnosis(outcome.history, options, validation_loss),
     )
+    logger.info("%s", trained.diagnosis)
+    return trained
 
 
-def _load_best(model: MultiTaskModel, checkpoint: Path) -> None:
-    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+def _checkpoint(
+    dataset: Dataset, settings: Settings, folder: Path | None
+) -> tuple[Path | None, str]:
+    if folder is None:
+        return None, ""
+    folder.mkdir(parents=True, exist_ok=True)
+    fingerprint = training_fingerprint(dataset, settings)
+    return checkpoint_path(folder, fingerprint), fingerprint
 
 
-def _expect_lightning_warnings() -> None:
-    """Silence what Lightning warns of and what is meant to be so here."""
-    for expected in (
-        ".*does not have many workers.*",  # windows are gathered on the device
-        ".*GPU available but not used.*",  # training.device=cpu is a wish
-        ".*`IterableDataset` has `__len__` defined.*",  # one process reads it
-        ".*treespec.*",  # inside Lightning's own use of torch
-    ):
-        warnings.filterwarnings("ignore", message=expected, category=Warning)
+def _trace_folder(trace: Path | None, checkpoints: Path | None) -> Path:
+    if trace is not None:
+        return trace
+    return Path() if checkpoints is None else checkpoints.parent
+
+
+def _check(job: TrainingJob) -> None:
+    """Refuse what this machine or these data cannot do, before anything is trained."""
+    options = job.settings.training
+    if options.precision == "fp16" and job.device == "cpu":
+        raise SettingsError(
+            "training.precision=fp16 needs a GPU, and this training runs on the CPU; use bf16 or 32"
+        )
+    if job.device == "gpu" and options.devices > torch.cuda.device_count():
+        raise SettingsError(
+            f"training.devices={options.devices}: {torch.cuda.device_count()} GPUs were found"
+        )
+    fewest = min(len(origins) for origins in job.origins)
+    if options.devices > fewest:
+        raise SettingsError(
+            f"training.devices={options.devices}: there are only {fewest} slices to share"
+        )
+
+
+def _diagnosis(
+    history: list[dict[str, float]], options: TrainingSettings, validation_loss: float
+) -> str:
+    if options.overfit_batches:
+        return learned_by_heart(history, options.overfit_batches)
+    text = diagnose(history).text
+    if options.averaging == "none":
+        return text
+    return f"{text}; the averaged weights that are kept have {validation_loss:.4g} in validation"

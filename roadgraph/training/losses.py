@@ -1,44 +1,164 @@
-"""The losses of the three tasks; a cell without a label adds nothing."""
+"""The losses of the three tasks; a cell without a label adds nothing.
+
+Every loss is a mean over the cells that have a label, each counted with its weight.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
+from torch import nn
 from torch.nn import functional
 
+from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
 from roadgraph.schema import NO_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def congestion_loss(
-    logits: torch.Tensor, label: torch.Tensor, class_weight: torch.Tensor | None
+    logits: torch.Tensor,
+    label: torch.Tensor,
+    class_weight: torch.Tensor | None = None,
+    cell_weight: torch.Tensor | None = None,
+    focal_gamma: float = 0.0,
+    label_smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """Return the cross-entropy of ``logits [B, H, N, 4]`` against ``label [B, H, N]``."""
-    return _cross_entropy(logits, label, class_weight)
+    r"""Return the focal cross-entropy, a mean over the cells weighted by class and cell.
+
+    .. math:: -w_y \, (1 - p_y)^\gamma \sum_c q_c \ln p_c
+
+    with ``q`` the label, of which a share is spread over all classes (label smoothing, Szegedy et
+    al. 2016, arXiv 1512.00567), and gamma the focus on cells that the model is unsure of (Lin et
+    al. 2017, arXiv 1708.02002). With gamma 0 it is the plain cross-entropy.
+
+    Args:
+        logits: ``[B, H, N, 4]``.
+        label: ``[B, H, N]`` class indices or ``NO_LABEL``.
+        class_weight: ``[4]``.
+        cell_weight: ``[B, H, N]``, at least 0.
+        focal_gamma: 0 or more.
+        label_smoothing: share of the label, 0-1.
+    """
+    known = label != NO_LABEL
+    logits, label = logits[known], label[known]
+    loss = functional.cross_entropy(
+        logits, label, reduction="none", label_smoothing=label_smoothing
+    )
+    if focal_gamma:
+        chosen = logits.log_softmax(-1).gather(-1, label.unsqueeze(-1)).squeeze(-1)
+        loss = loss * (1 - chosen.exp()) ** focal_gamma
+    weight = torch.ones_like(loss) if class_weight is None else class_weight[label]
+    if cell_weight is not None:
+        weight = weight * cell_weight[known]
+    return _weighted_mean(loss, weight)
 
 
 def rush_hour_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Return the cross-entropy of ``logits [B, H, N, 2]`` against ``label [B, H]``."""
-    return _cross_entropy(logits, label.unsqueeze(-1).expand(logits.shape[:-1]), None)
+    cells = label.unsqueeze(-1).expand(logits.shape[:-1])
+    return congestion_loss(logits, cells)
 
 
-def speed_loss(answer: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
-    """Return the Huber loss of ``answer`` against ``speed``, both ``[B, H, N]``, scaled.
+def speed_loss(
+    answer: torch.Tensor,
+    speed: torch.Tensor,
+    kind: str = "huber",
+    cell_weight: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the loss of ``answer`` against ``speed``, both ``[B, H, N]``, scaled.
 
     NaN in ``speed`` says that there is no label.
+
+    Args:
+        answer: the forecast.
+        speed: what was measured.
+        kind: ``huber`` (a square up to 1), ``absolute`` or ``squared``.
+        cell_weight: ``[B, H, N]``, at least 0.
     """
     known = ~speed.isnan()
-    if not known.any():
-        return answer.sum() * 0
-    return functional.smooth_l1_loss(answer[known], speed[known])
+    error = answer[known] - speed[known]
+    if kind == "absolute":
+        loss = error.abs()
+    elif kind == "squared":
+        loss = error.square()
+    else:
+        loss = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
+    weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
+    return _weighted_mean(loss, weight)
 
 
-def _cross_entropy(
-    logits: torch.Tensor, label: torch.Tensor, class_weight: torch.Tensor | None
+def interval_loss(
+    interval: torch.Tensor, speed: torch.Tensor, cell_weight: torch.Tensor | None = None
 ) -> torch.Tensor:
-    if not (label != NO_LABEL).any():
-        return logits.sum() * 0
-    return functional.cross_entropy(
-        logits.flatten(0, -2), label.flatten(), weight=class_weight, ignore_index=NO_LABEL
-    )
+    r"""Return the sum of the quantile losses of both ends of the speed interval.
+
+    .. math:: \max(\tau e, (\tau - 1) e), \quad e = speed - end
+
+    (Koenker and Bassett 1978, "Regression quantiles") with tau of ``INTERVAL_QUANTILES``.
+
+    Args:
+        interval: ``[B, H, N, 2]``, scaled.
+        speed: ``[B, H, N]``, scaled, NaN where there is no label.
+        cell_weight: ``[B, H, N]``, at least 0.
+    """
+    known = ~speed.isnan()
+    error = speed[known].unsqueeze(-1) - interval[known]
+    quantile = error.new_tensor(INTERVAL_QUANTILES)
+    loss = torch.maximum(quantile * error, (quantile - 1) * error).sum(-1)
+    weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
+    return _weighted_mean(loss, weight)
+
+
+def _weighted_mean(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return the mean of ``loss``; 0, with a gradient of 0, where nothing weighs anything."""
+    return (loss * weight).sum() / weight.sum().clamp_min(torch.finfo(loss.dtype).tiny)
+
+
+class TaskWeights(nn.Module):
+    r"""Joins the losses of the tasks.
+
+    Fixed: :math:`\sum_i w_i L_i`. Learned from the tasks' own (homoscedastic) uncertainty:
+
+    .. math:: \sum_i e^{-s_i} L_i + s_i / 2, \quad s_i = -\ln w_i \text{ at the start}
+
+    (Kendall, Gal and Cipolla 2018, "Multi-task learning using uncertainty to weigh losses",
+    arXiv 1705.07115, eq. 10 with s the logarithm of the variance).
+
+    Args:
+        weights: by task; with ``learned`` a task of weight 0 stays without weight.
+        learned: learn them.
+    """
+
+    def __init__(self, weights: Mapping[str, float], *, learned: bool) -> None:
+        super().__init__()
+        self._fixed = dict(weights)
+        self.log_variance = nn.ParameterDict(
+            {
+                task: nn.Parameter(-torch.tensor(weight).log())
+                for task, weight in weights.items()
+                if learned and weight > 0
+            }
+        )
+
+    def forward(self, losses: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the loss to be minimised of the losses by task."""
+        return torch.stack([self._weighted(task, loss) for task, loss in losses.items()]).sum()
+
+    def weight(self, task: str) -> float:
+        """Return by how much a task counts now."""
+        if task in self.log_variance:
+            return float((-self.log_variance[task].detach()).exp())
+        return self._fixed[task]
+
+    def _weighted(self, task: str, loss: torch.Tensor) -> torch.Tensor:
+        if task in self.log_variance:
+            log_variance = self.log_variance[task]
+            weighted: torch.Tensor = (-log_variance).exp() * loss + log_variance / 2
+            return weighted
+        return self._fixed[task] * loss
 
 
 def class_weights(congestion: torch.Tensor, classes: int, kind: str) -> torch.Tensor | None:

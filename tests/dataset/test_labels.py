@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from roadgraph.dataset.labels import congestion_classes, free_flow_kph, rush_hours
+from roadgraph.dataset.labels import (
+    congestion_classes,
+    free_flow_kph,
+    rush_hours,
+    unseen_free_flow_kph,
+)
 from roadgraph.schema import NO_LABEL
 from roadgraph.settings import LabelsSettings
 
@@ -59,25 +64,47 @@ def test_a_cell_without_observation_has_no_label() -> None:
     np.testing.assert_array_equal(classes, [[NO_LABEL, 3]])
 
 
+ONE_CLASS = np.array(["residential"] * 3)
+
+
 def test_free_flow_is_the_85th_percentile_of_the_segments_speeds() -> None:
     speed = np.arange(0.0, 101.0)[:, None]  # 0, 1, ... 100: the 85th percentile is 85
-    assert free_flow_kph(speed, np.array([50.0]), LabelsSettings()).item() == pytest.approx(85)
+    assert free_flow_kph(
+        speed, np.array([50.0]), ONE_CLASS[:1], LabelsSettings()
+    ).item() == pytest.approx(85)
 
 
 def test_free_flow_is_never_below_60_percent_of_the_limit() -> None:
     speed = np.full((10, 1), 12.0)
-    assert free_flow_kph(speed, np.array([50.0]), LabelsSettings()).item() == 30
+    assert free_flow_kph(speed, np.array([50.0]), ONE_CLASS[:1], LabelsSettings()).item() == 30
 
 
 def test_free_flow_without_a_limit_is_the_percentile_alone() -> None:
     speed = np.full((10, 1), 12.0)
-    assert free_flow_kph(speed, np.array([np.nan]), LabelsSettings()).item() == 12
+    assert free_flow_kph(speed, np.array([np.nan]), ONE_CLASS[:1], LabelsSettings()).item() == 12
 
 
-def test_free_flow_of_a_segment_never_seen_is_its_limit_or_else_the_others_median() -> None:
-    speed = np.array([[40.0, np.nan, np.nan]])
-    flow = free_flow_kph(speed, np.array([50.0, 70.0, np.nan]), LabelsSettings())
-    np.testing.assert_allclose(flow, [40, 70, 55])
+def test_free_flow_of_a_segment_never_seen_is_its_limit_times_its_class_share_of_it() -> None:
+    speed = np.array([[40.0, np.nan, np.nan, 60.0, np.nan]])
+    limit = np.array([50.0, 70.0, np.nan, 50.0, 100.0])
+    road_class = np.array(["residential", "residential", "residential", "primary", "trunk"])
+    flow = free_flow_kph(speed, limit, road_class, LabelsSettings())
+    # residential drives at 0.8 of the limit, all classes together at 1.0; the third has no limit
+    np.testing.assert_allclose(flow, [40, 56, 40, 60, 100])
+
+
+def test_unseen_free_flow_of_a_segment_that_was_seen_leaves_its_own_out_only_by_its_class() -> None:
+    flow = unseen_free_flow_kph(
+        np.array([40.0, 60.0, np.nan]), np.array([50.0, 50.0, 30.0]), ONE_CLASS
+    )
+    np.testing.assert_allclose(flow, [50, 50, 30])
+
+
+def test_free_flow_where_nothing_is_known_is_a_towns_limit() -> None:
+    flow = free_flow_kph(
+        np.full((2, 1), np.nan), np.array([np.nan]), ONE_CLASS[:1], LabelsSettings()
+    )
+    assert flow.item() == 50
 
 
 def slices(*texts: str) -> pd.DatetimeIndex:

@@ -16,8 +16,7 @@ def prepared(speed: np.ndarray, train_stop: int, **settings: object) -> Preparat
     grid = grid_of(speed).until(train_stop)
     options = DatasetSettings(**settings)  # type: ignore[arg-type]
     flow = np.full(speed.shape[1], 50.0)
-    preparation, _ = fit_preparation(grid, segments_of(grid), flow, UTC, options, reach=1)
-    return preparation
+    return fit_preparation(grid, segments_of(grid), flow, UTC, options, reach=1).known
 
 
 def raw(speed: np.ndarray, preparation: Preparation) -> np.ndarray:
@@ -105,11 +104,12 @@ def test_history_channels_show_the_typical_speed_now_and_ahead() -> None:
     speed[[0, 96, 192], 0] = [10, 20, 30]
     speed[[4, 100, 196], 0] = 50.0
     grid = grid_of(speed)
-    preparation, left_out = fit_preparation(
+    fitted = fit_preparation(
         grid.until(288), segments_of(grid), np.full(1, 50.0), UTC, DatasetSettings(), reach=4
     )
+    preparation = fitted.known
     place = preparation.channels.index(HISTORY_CHANNELS[0])
-    channels = preparation.inputs(grid, UTC, left_out) * preparation.std + preparation.mean
+    channels = preparation.inputs(grid, UTC, fitted.left_out) * preparation.std + preparation.mean
     now, ahead = channels[288, 0, place : place + 2]
     assert now == pytest.approx(20, rel=1e-5)
     assert ahead == pytest.approx(50, rel=1e-5)
@@ -119,6 +119,50 @@ def test_the_grid_is_left_as_it_was() -> None:
     grid = grid_of(np.array([[10.0, NAN], [20.0, 30.0]]))
     before = grid.measured.copy()
     options = DatasetSettings()
-    preparation, _ = fit_preparation(grid, segments_of(grid), np.full(2, 50.0), UTC, options, 1)
-    preparation.inputs(grid, UTC)
+    fitted = fit_preparation(grid, segments_of(grid), np.full(2, 50.0), UTC, options, 1)
+    fitted.known.inputs(grid, UTC)
     np.testing.assert_array_equal(grid.measured, before)
+
+
+def test_a_segment_never_seen_shows_what_is_typical_of_its_class() -> None:
+    speed = np.full((96 * 4, 3), NAN)
+    speed[:, 0] = 20.0
+    speed[:, 1] = 40.0
+    segments = segments_of(grid_of(speed))
+    segments["road_class"] = ["a", "b", "a"]
+    segments["speed_limit_kph"] = [50.0, 50.0, 30.0]
+    fitted = fit_preparation(
+        grid_of(speed), segments, np.full(3, 50.0), UTC, DatasetSettings(fill="mean"), reach=1
+    )
+    known = fitted.known.inputs(grid_of(speed), UTC) * fitted.known.std + fitted.known.mean
+    mean_speed, typical = known[0, :, 0], known[0, :, known.shape[2] - 6]
+    assert fitted.known.channels[-6] == HISTORY_CHANNELS[0]
+    # Class a drives at 0.4 of its limit.
+    np.testing.assert_allclose(mean_speed, [20, 40, 12], rtol=1e-5)
+    np.testing.assert_allclose(typical, [20, 40, 12], rtol=1e-5)
+
+
+def test_unseen_inputs_of_a_segment_do_not_depend_on_its_own_place_in_its_class() -> None:
+    speed = np.full((96 * 4, 2), NAN)
+    speed[:, 0] = 20.0
+    speed[:, 1] = 40.0
+    grid = grid_of(speed)
+    flow = np.array([20.0, 40.0])
+    fitted = fit_preparation(grid, segments_of(grid), flow, UTC, DatasetSettings(), reach=1)
+    nothing = grid.without(np.ones(2, dtype=bool))
+    unseen = fitted.unseen.inputs(nothing, UTC, fitted.unseen_left_out)
+    np.testing.assert_array_equal(unseen[:, 0], unseen[:, 1])
+    raw = unseen[0, 0] * fitted.unseen.std + fitted.unseen.mean
+    place = fitted.known.channels.index(OBSERVED_CHANNEL)
+    assert raw[0] == pytest.approx(30, rel=1e-4)
+    assert raw[place] == pytest.approx(0, abs=1e-5)
+    assert raw[-1] == pytest.approx(30, rel=1e-4)  # free flow: 0.6 of the limit, the median
+
+
+def test_without_weekday_channels_the_clock_shows_the_hour_alone() -> None:
+    speed = np.full((4, 2), 30.0)
+    preparation = prepared(speed, 4, weekday_channels=False)
+    assert preparation.channels[:8] == (*FEATURES[:7], OBSERVED_CHANNEL)
+    shown, whole = raw(speed, preparation), raw(speed, prepared(speed, 4))
+    np.testing.assert_allclose(shown[..., :7], whole[..., :7], atol=1e-5)
+    np.testing.assert_allclose(shown[..., 7:], whole[..., 10:], atol=1e-5)

@@ -1,21 +1,25 @@
 import pytest
 import torch
+from torch import nn
+from torch_geometric.nn import GATConv as PyGGATConv
 from torch_geometric.nn import GCNConv as PyGGCNConv
 
-from roadgraph.models.graph import Graph, normalised_graph
-from roadgraph.models.layers import GCNConv, LinearLayer
+from roadgraph.models.graph import normalised_graph
+from roadgraph.models.layers import GATConv, GCNConv, LinearLayer, SelfAttention
+from tests.models.toy import random_links
 
-
-def random_links(segments: int, links: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    index = torch.randint(0, segments, (2, links), generator=generator)
-    index = torch.unique(index[:, index[0] != index[1]], dim=1)
-    return index, torch.rand(index.shape[1], generator=generator) + 0.1
+SELF_LOOPS = [pytest.param(1.0, id="self-loops"), pytest.param(None, id="no-self-loops")]
 
 
 def with_weights(layer: GCNConv, weight: list[list[float]], bias: list[float]) -> GCNConv:
     layer.load_state_dict({"lin.weight": torch.tensor(weight), "bias": torch.tensor(bias)})
     return layer
+
+
+def assert_same_gradients(ours: nn.Module, theirs: nn.Module) -> None:
+    expected = dict(theirs.named_parameters())
+    for name, value in ours.named_parameters():
+        torch.testing.assert_close(value.grad, expected[name].grad, atol=1e-4, rtol=1e-4)
 
 
 def test_a_path_of_three_nodes_by_hand() -> None:
@@ -43,17 +47,20 @@ def test_a_message_goes_with_the_direction_of_the_link() -> None:
     assert second > 0
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("weighted", [False, True])
-def test_same_numbers_and_gradients_as_pyg_on_random_graphs(seed: int, weighted: bool) -> None:
+@pytest.mark.parametrize("self_loop_weight", SELF_LOOPS)
+def test_gcn_gives_pygs_numbers_and_gradients_on_random_graphs(
+    seed: int, weighted: bool, self_loop_weight: float | None
+) -> None:
     segments, slices = 17, 3
     index, weight = random_links(segments, 60, seed)
     weights = weight if weighted else None
     torch.manual_seed(seed)
-    theirs = PyGGCNConv(5, 7)
+    theirs = PyGGCNConv(5, 7, add_self_loops=self_loop_weight is not None)
     ours = GCNConv(5, 7)
     ours.load_state_dict(theirs.state_dict())
-    graph = normalised_graph(index, weights, segments)
+    graph = normalised_graph(index, weights, segments, self_loop_weight)
     x = torch.randn(segments, slices, 5, requires_grad=True)
     y = x.detach().clone().requires_grad_()
     answer = ours(x, graph)
@@ -63,19 +70,21 @@ def test_same_numbers_and_gradients_as_pyg_on_random_graphs(seed: int, weighted:
     answer.backward(pull)
     expected.backward(pull)
     torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(ours.lin.weight.grad, theirs.lin.weight.grad, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(ours.bias.grad, theirs.bias.grad, atol=1e-4, rtol=1e-4)
+    assert_same_gradients(ours, theirs)
 
 
-def test_self_loops_that_are_there_already_count_as_in_pyg() -> None:
+@pytest.mark.parametrize("self_loop_weight", SELF_LOOPS)
+def test_self_loops_that_are_there_already_count_as_in_pyg(self_loop_weight: float | None) -> None:
     index, weight = torch.tensor([[0, 1, 1], [1, 1, 2]]), torch.tensor([1.0, 5.0, 2.0])
-    theirs = PyGGCNConv(2, 3)
-    ours = GCNConv(2, 3)
-    ours.load_state_dict(theirs.state_dict())
+    added = self_loop_weight is not None
+    graph = normalised_graph(index, weight, 3, self_loop_weight)
     x = torch.randn(3, 1, 2)
-    torch.testing.assert_close(
-        ours(x, normalised_graph(index, weight, 3))[:, 0], theirs(x[:, 0], index, weight)
-    )
+    gcn, gat = PyGGCNConv(2, 3, add_self_loops=added), PyGGATConv(2, 3, add_self_loops=added)
+    ours, attention = GCNConv(2, 3), GATConv(2, 3, heads=1)
+    ours.load_state_dict(gcn.state_dict())
+    attention.load_state_dict(gat.state_dict())
+    torch.testing.assert_close(ours(x, graph)[:, 0], gcn(x[:, 0], index, weight))
+    torch.testing.assert_close(attention(x, graph)[:, 0], gat(x[:, 0], index))
 
 
 def test_self_loops_of_weight_2_are_pygs_improved_ones() -> None:
@@ -90,20 +99,95 @@ def test_self_loops_of_weight_2_are_pygs_improved_ones() -> None:
     )
 
 
-def test_a_state_dict_moves_both_ways() -> None:
-    ours, theirs = GCNConv(4, 6), PyGGCNConv(4, 6)
-    theirs.load_state_dict(ours.state_dict())
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("heads", [1, 4])
+@pytest.mark.parametrize("self_loop_weight", SELF_LOOPS)
+def test_gat_gives_pygs_numbers_and_gradients_on_random_graphs(
+    seed: int, weighted: bool, heads: int, self_loop_weight: float | None
+) -> None:
+    # 60 links of 30 segments: some have no neighbour at all
+    segments, slices = 30, 3
+    index, weight = random_links(segments, 60, seed)
+    torch.manual_seed(seed)
+    theirs = PyGGATConv(5, 6, heads=heads, add_self_loops=self_loop_weight is not None)
+    ours = GATConv(5, 6, heads)
     ours.load_state_dict(theirs.state_dict())
-    torch.testing.assert_close(ours.lin.weight, theirs.lin.weight)
+    # weights are PyG's edge features, which its layer leaves out unless it has an ``edge_dim``
+    weights = weight if weighted else None
+    graph = normalised_graph(index, weights, segments, self_loop_weight)
+    x = torch.randn(segments, slices, 5, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    answer = ours(x, graph)
+    expected = torch.stack([theirs(y[:, place], index, weights) for place in range(slices)], dim=1)
+    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
+    pull = torch.randn_like(answer)
+    answer.backward(pull)
+    expected.backward(pull)
+    torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-5)
+    assert_same_gradients(ours, theirs)
 
 
-def test_the_gradient_of_the_sparse_product_is_exact() -> None:
-    index, weight = random_links(6, 15, 1)
-    graph = normalised_graph(index, weight, 6)
-    double = Graph(graph.gather.double(), graph.scatter.double())
-    layer = GCNConv(2, 3).double()
-    x = torch.randn(6, 2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda value: layer(value, double), (x,))
+def test_attention_of_two_neighbours_by_hand() -> None:
+    # 1 hears 0 and itself; logits 2 * 3 + 1 and 1 * 3 + 1 through a head of one feature
+    layer = GATConv(1, 1, heads=1)
+    layer.load_state_dict(
+        {
+            "lin.weight": torch.tensor([[1.0]]),
+            "att_src": torch.tensor([[[3.0]]]),
+            "att_dst": torch.tensor([[[1.0]]]),
+            "bias": torch.tensor([10.0]),
+        }
+    )
+    graph = normalised_graph(torch.tensor([[0], [1]]), None, 2)
+    first, second = layer(torch.tensor([[[2.0]], [[1.0]]]), graph).flatten()
+    own = 1 / (1 + torch.tensor(3.0).exp())
+    torch.testing.assert_close(first, torch.tensor(12.0))
+    torch.testing.assert_close(second, 10 + own + 2 * (1 - own))
+
+
+def test_attention_stays_finite_where_logits_are_huge() -> None:
+    index, _ = random_links(9, 30, 2)
+    layer = GATConv(2, 3, heads=2)
+    x = (1e6 * torch.randn(9, 1, 2)).requires_grad_()
+    answer = layer(x, normalised_graph(index, None, 9))
+    answer.sum().backward()
+    assert answer.isfinite().all()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (GCNConv(4, 6), PyGGCNConv(4, 6)),
+        (GATConv(4, 3, heads=2), PyGGATConv(4, 3, heads=2)),
+    ],
+)
+def test_a_state_dict_moves_both_ways(ours: nn.Module, theirs: nn.Module) -> None:
+    index, _ = random_links(6, 15, 1)
+    graph = normalised_graph(index, None, 6)
+    x = torch.randn(6, 1, 4)
+    for source, target in ((ours, theirs), (theirs, ours)):
+        for value in source.parameters():
+            nn.init.normal_(value)
+        target.load_state_dict(source.state_dict())
+        torch.testing.assert_close(ours(x, graph)[:, 0], theirs(x[:, 0], index))
+
+
+@pytest.mark.parametrize("layer", [GCNConv(4, 6), GATConv(4, 3, heads=2)])
+def test_half_precision_counts_sums_over_neighbours_in_full(layer: nn.Module) -> None:
+    index, _ = random_links(9, 30, 1)
+    graph = normalised_graph(index, None, 9)
+    x = torch.randn(9, 2, 4, requires_grad=True)
+    exact = layer(x, graph)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        answer = layer(x, graph)
+        answer.sum().backward()
+    assert answer.dtype == torch.float32
+    torch.testing.assert_close(answer, exact, atol=0.05, rtol=0.05)
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
 
 
 def test_the_linear_layer_does_not_look_at_the_graph() -> None:
@@ -112,3 +196,13 @@ def test_the_linear_layer_does_not_look_at_the_graph() -> None:
     index, _ = random_links(5, 8, 0)
     graph = normalised_graph(index, None, 5)
     torch.testing.assert_close(layer(x, graph), layer(x, None))
+
+
+def test_self_attention_takes_the_segments_of_a_slice_as_its_sequence() -> None:
+    attention = SelfAttention(4, 2)
+    reference = nn.MultiheadAttention(4, 2, batch_first=True)
+    reference.load_state_dict(attention.state_dict())
+    x = torch.randn(5, 3, 4)  # [N, B, F]
+    by_slice = x.transpose(0, 1)
+    expected, _ = reference(by_slice, by_slice, by_slice)
+    torch.testing.assert_close(attention(x), expected.transpose(0, 1))

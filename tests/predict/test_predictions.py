@@ -13,6 +13,7 @@ from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
 from roadgraph.predict.predictions import predict_newest
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
+from roadgraph.training.adjustment import Adjustment
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
@@ -62,8 +63,7 @@ def bundle() -> Bundle:
         slice_minutes=15,
         window=dataset.window,
         horizons=dataset.horizons,
-        decision_weights=np.array([1e6, 1.0, 1.0, 1.0]),
-        speed_errors=np.array([[-1.0, 2.0], [-2.0, 3.0], [-3.0, 4.0], [-99.0, 5.0]]),
+        adjustment=Adjustment(1.0, 1.0, np.array([1e6, 1, 1, 1]), np.array([1.0, 2, 3, 99])),
         segment_ids=tuple(NETWORK.segment_ids),
         network_fingerprint=NETWORK.fingerprint(),
         metrics=[],
@@ -94,18 +94,37 @@ def test_observed_says_which_segments_the_newest_slice_saw(bundle: Bundle) -> No
     }
 
 
-def test_the_interval_is_the_forecast_and_its_errors_never_below_zero(bundle: Bundle) -> None:
-    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
-    first, last = table[table["horizon_min"] == 15], table[table["horizon_min"] == 60]
-    np.testing.assert_allclose(first["speed_p90"], first["speed"] + 2, rtol=1e-5)
-    np.testing.assert_allclose(first["speed_p10"], first["speed"] - 1, rtol=1e-5)
-    assert (last["speed_p10"] == 0).all()
+def test_the_interval_is_the_models_widened_by_the_margin_and_never_below_zero(
+    bundle: Bundle,
+) -> None:
+    narrow = dataclasses.replace(
+        bundle, adjustment=dataclasses.replace(bundle.adjustment, interval_margins_kph=np.zeros(4))
+    )
+    wide = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    plain = predict_newest(narrow, NETWORK, SLICES_TABLE, 15).to_pandas()
+    first = wide["horizon_min"] == 15
+    np.testing.assert_allclose(
+        wide.loc[first, "speed_p90"], plain.loc[first, "speed_p90"] + 1, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        wide.loc[first, "speed_p10"], plain.loc[first, "speed_p10"] - 1, rtol=1e-5
+    )
+    assert (wide.loc[wide["horizon_min"] == 60, "speed_p10"] == 0).all()
+
+
+def test_below_the_bundles_least_probability_no_class_is_answered(bundle: Bundle) -> None:
+    settings = {**bundle.settings, "evaluation": {"abstain_below": 1.0}}
+    table = predict_newest(
+        dataclasses.replace(bundle, settings=settings), NETWORK, SLICES_TABLE, 15
+    )
+    assert table["congestion"].null_count == 12
+    assert table["p_gridlock"].null_count == 0
 
 
 def test_the_class_is_decided_by_the_bundles_weights(bundle: Bundle) -> None:
     table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
     assert (table["congestion"] == "gridlock").all()
-    plain = dataclasses.replace(bundle, decision_weights=np.ones(4))
+    plain = dataclasses.replace(bundle, adjustment=Adjustment.none(4))
     table = predict_newest(plain, NETWORK, SLICES_TABLE, 15).to_pandas()
     columns = [f"p_{name}" for name in CONGESTION_CLASSES]
     likeliest = table[columns].idxmax(axis=1).str.removeprefix("p_")

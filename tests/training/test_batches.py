@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from roadgraph.training.batches import OriginBatches, windows
+from roadgraph.training.batches import OriginBatches, origin_loader, windows
 
 
 def test_an_epoch_goes_through_every_origin_once() -> None:
@@ -13,11 +14,44 @@ def test_an_epoch_goes_through_every_origin_once() -> None:
     assert len(batches) == 3
 
 
-def test_the_order_changes_with_the_epoch_and_repeats_with_the_seed() -> None:
-    one, other = (OriginBatches(np.arange(50), 50, seed=3) for _ in range(2))
-    first, second = next(iter(one)), next(iter(one))
-    assert not torch.equal(first, second)
-    assert torch.equal(first, next(iter(other)))
+def epoch_of(batches: OriginBatches, epoch: int) -> list[int]:
+    batches.set_epoch(epoch)
+    return [int(origin) for batch in batches for origin in batch]
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    one, other = (OriginBatches(np.arange(50), 20, seed=3) for _ in range(2))
+    orders = [epoch_of(one, epoch) for epoch in range(3)]
+    assert len({tuple(order) for order in orders}) == 3
+    assert [epoch_of(other, epoch) for epoch in (2, 0)] == [orders[2], orders[0]]
+    assert epoch_of(OriginBatches(np.arange(50), 20, seed=4), 0) != orders[0]
+
+
+@pytest.mark.parametrize("origins", [24, 25, 23])
+def test_processes_share_every_batch_of_the_one_process(origins: int) -> None:
+    """The last of 25 origins is too few for two processes: it joins the batch before."""
+    places = np.arange(100, 100 + origins)
+    alone = list(OriginBatches(places, 8, seed=3))
+    shares = [list(OriginBatches(places, 8, seed=3, rank=rank, processes=2)) for rank in (0, 1)]
+    assert len(shares[0]) == len(shares[1]) == len(OriginBatches(places, 8, 3, 0, 2)) == 3
+    for whole, first, second in zip(alone, *shares, strict=False):
+        both = torch.cat([first, second]).tolist()
+        assert set(whole.tolist()) <= set(both)
+        assert abs(len(first) - len(second)) <= 1
+    seen = torch.cat([*shares[0], *shares[1]]).tolist()
+    assert sorted(seen) == places.tolist()
+
+
+def test_a_batch_is_never_smaller_than_the_number_of_processes() -> None:
+    shares = [list(OriginBatches(np.arange(5), 1, 3, rank, 2)) for rank in (0, 1)]
+    assert [len(batch) for batch in shares[0]] == [1, 2]
+    assert [len(batch) for batch in shares[1]] == [1, 1]
+
+
+def test_a_loader_hands_the_batches_on_as_they_are() -> None:
+    loader = origin_loader(np.arange(7), 3, None)
+    assert [batch.tolist() for batch in loader] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert len(loader) == 3
 
 
 def test_without_a_seed_the_order_is_that_of_time() -> None:

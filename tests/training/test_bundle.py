@@ -11,6 +11,7 @@ from roadgraph.calendar import city_zone
 from roadgraph.config import settings_to_dict
 from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import BundleError
+from roadgraph.training.adjustment import Adjustment
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
@@ -31,8 +32,8 @@ def trained(dataset: Dataset) -> Trained:
 
 @pytest.fixture
 def bundle(dataset: Dataset, trained: Trained) -> Bundle:
-    row = {"model": "gcn-simple", "horizon_min": 15, "accuracy": 0.5, "macro_f1": 0.25,
-           "speed_mae_kph": 3.0, "speed_rmse_kph": float("nan")}  # fmt: skip
+    row = {"model": "gcn-simple", "horizon_min": 15, "part": "all", "accuracy": 0.5,
+           "macro_f1": 0.25, "speed_mae_kph": 3.0, "speed_rmse_kph": float("nan")}  # fmt: skip
     return Bundle(
         title="gcn-simple",
         model=trained.model,
@@ -44,8 +45,7 @@ def bundle(dataset: Dataset, trained: Trained) -> Bundle:
         slice_minutes=15,
         window=dataset.window,
         horizons=dataset.horizons,
-        decision_weights=np.array([4.0, 2.0, 1.0, 1.0]),
-        speed_errors=np.array([[-1.0, 2.0]] * 4),
+        adjustment=Adjustment(1.5, 0.8, np.array([4.0, 2.0, 1.0, 1.0]), np.full(4, 2.0)),
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint="abc",
         metrics=[row],
@@ -70,7 +70,7 @@ def test_what_was_saved_predicts_the_same_numbers(
         origins, bundle.window, bundle.preparation,
     )  # fmt: skip
     got = answers(again.model, trained.graph, inputs, origins, again.window, again.preparation)
-    assert set(got) == {"congestion", "rush_hour", "speed"}
+    assert set(got) == {"congestion", "rush_hour", "speed", "speed_interval"}
     for task, answer in got.items():
         np.testing.assert_array_equal(answer, expected[task], task)
 
@@ -78,14 +78,9 @@ def test_what_was_saved_predicts_the_same_numbers(
 def test_everything_else_comes_back_as_it_went_in(bundle: Bundle, folder: Path) -> None:
     again = read_bundle(folder)
     for field in dataclasses.fields(Bundle):
-        if field.name not in {
-            "model",
-            "preparation",
-            "speed_errors",
-            "metrics",
-            "decision_weights",
-        }:
+        if field.name not in {"model", "preparation", "adjustment", "metrics"}:
             assert getattr(again, field.name) == getattr(bundle, field.name), field.name
+    assert again.adjustment.to_dict() == bundle.adjustment.to_dict()
     assert again.metrics[0]["macro_f1"] == 0.25
     assert again.metrics[0]["speed_rmse_kph"] is None  # JSON has no NaN
 

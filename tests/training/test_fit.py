@@ -1,12 +1,19 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import SettingsError
-from roadgraph.settings import Settings
+from roadgraph.settings import Backbone, Settings
+from roadgraph.training.diagnosis import diagnose
 from roadgraph.training.fit import choose_device, fit
-from roadgraph.training.inference import forecast
+from roadgraph.training.inference import answers
+from roadgraph.training.loop import TrainingJob, settings_in_force, untrained
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
@@ -75,8 +82,159 @@ def test_training_does_not_read_the_test_span(dataset: Dataset) -> None:
     start = dataset.splits.test.start
     inputs = dataset.inputs.copy()
     inputs[start:] = np.nan
-    poisoned = Dataset(**{**vars(dataset), "inputs": inputs})
+    poisoned = replace(dataset, inputs=inputs)
     assert fit(poisoned, settings_for()).history == fit(dataset, settings_for()).history
+
+
+def test_a_training_ends_with_a_diagnosis(dataset: Dataset) -> None:
+    trained = fit(dataset, settings_for(max_epochs=2))
+    assert trained.diagnosis == diagnose(trained.history).text
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"), [("adamw", 0.01), ("adam", 0.01), ("sgd", 0.01), ("rmsprop", 0.001)]
+)
+def test_every_optimiser_lowers_the_loss(dataset: Dataset, optimizer: str, rate: float) -> None:
+    history = fit(
+        dataset, settings_for(optimizer=optimizer, max_epochs=4, learning_rate=rate)
+    ).history
+    assert history[-1]["train_loss"] < 0.95 * history[0]["train_loss"]
+
+
+@pytest.mark.parametrize("name", get_args(Backbone))
+def test_half_precision_trains_to_nearly_the_same_loss(dataset: Dataset, name: Backbone) -> None:
+    settings = settings_for(max_epochs=3)
+    settings = replace(settings, model=replace(settings.model, name=name))
+    half = replace(settings, training=replace(settings.training, precision="bf16"))
+    one, other = fit(dataset, settings), fit(dataset, half)
+    assert one.history != other.history
+    assert other.history[-1]["val_loss"] == pytest.approx(one.history[-1]["val_loss"], rel=0.05)
+    assert {value.dtype for value in other.model.parameters()} == {torch.float32}
+
+
+def test_fp16_without_a_gpu_is_an_error_before_anything_is_trained(dataset: Dataset) -> None:
+    told: list[dict[str, float]] = []
+    with pytest.raises(SettingsError, match=r"precision=fp16 needs a GPU.*use bf16 or 32"):
+        fit(dataset, settings_for(precision="fp16"), told.append)
+    assert told == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_gpu_trains_in_half_precision(dataset: Dataset, precision: str) -> None:
+    settings = settings_for(max_epochs=4, device="gpu")
+    half = fit(dataset, settings_for(max_epochs=4, device="gpu", precision=precision))
+    whole = fit(dataset, settings)
+    assert half.history[-1]["val_loss"] == pytest.approx(whole.history[-1]["val_loss"], rel=0.1)
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(dataset: Dataset) -> None:
+    """Without anything drawn, and with batches that weigh alike: all cells have a label."""
+    speed = np.nan_to_num(dataset.labels.speed_kph, nan=30.0)
+    congestion = np.maximum(dataset.labels.congestion, 0)
+    rush_hour = np.maximum(dataset.labels.rush_hour, 0)
+    labels = replace(dataset.labels, speed_kph=speed, congestion=congestion, rush_hour=rush_hour)
+    train = dataset.splits.train.origins(dataset.window, max(dataset.horizons))
+    size = len(train) // 4
+    splits = replace(
+        dataset.splits,
+        train=replace(dataset.splits.train, stop=dataset.splits.train.stop - len(train) % 4),
+    )
+    full = replace(dataset, labels=labels, splits=splits)
+    # A rate that hardly moves the weights between the two orders of the same origins.
+    quiet = {"noise_std": 0, "max_epochs": 1, "optimizer": "sgd", "momentum": 0.0}
+    four = fit(full, settings_for(batch_size=size, accumulate=4, **quiet))
+    one = fit(full, settings_for(batch_size=4 * size, **quiet))
+    for name, value in four.model.state_dict().items():
+        torch.testing.assert_close(value, one.model.state_dict()[name], msg=name)
+    alone = fit(full, settings_for(batch_size=size, **quiet))
+    assert alone.history != four.history
+
+
+def test_gradients_are_clipped_to_their_norm(dataset: Dataset) -> None:
+    """The first step of plain SGD is the gradient: its length is the rate times the norm."""
+    options = {
+        "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "learning_rate": 0.1,
+        "max_epochs": 1, "batch_size": 4096, "clip_norm": 0.01,
+    }  # fmt: skip
+    settings = settings_for(**options)
+    before, _ = untrained(TrainingJob(dataset, settings, "cpu"))
+    after = fit(dataset, settings).model
+    moved = [
+        (one - other).detach()
+        for one, other in zip(after.parameters(), before.parameters(), strict=True)
+    ]
+    length = torch.cat([part.flatten() for part in moved]).norm()
+    assert length.item() == pytest.approx(0.1 * 0.01, rel=1e-3)
+
+
+def test_recomputed_activations_train_to_the_same_weights(dataset: Dataset) -> None:
+    plain = fit(dataset, settings_for())
+    recomputed = fit(dataset, settings_for(recompute_activations=True))
+    assert recomputed.model.recompute
+    assert not plain.model.recompute
+    for name, value in recomputed.model.state_dict().items():
+        torch.testing.assert_close(value, plain.model.state_dict()[name], msg=name)
+
+
+def test_a_self_check_learns_two_batches_by_heart_without_anything_drawn(
+    dataset: Dataset,
+) -> None:
+    options = {
+        "overfit_batches": 2, "batch_size": 4, "max_epochs": 150, "learning_rate": 0.01,
+        "noise_std": 1.0, "hidden_share": 0.5, "patience": 150,
+        "task_weights": "fixed", "rush_hour_weight": 0.0, "speed_weight": 0.0,
+    }  # fmt: skip
+    settings = toy_settings(
+        size="enhanced", model={"name": "mlp", "dropout": 0.5},
+        training={"device": "cpu", **options},
+    )  # fmt: skip
+    trained = fit(dataset, settings)
+    assert trained.diagnosis.startswith("self-check on 2 batches: learned by heart: loss ")
+    assert trained.history[0]["epoch"] == 0
+    too_few = replace(settings, training=replace(settings.training, max_epochs=1))
+    assert ": not learned by heart: " in fit(dataset, too_few).diagnosis
+
+
+def test_a_self_check_sees_its_few_batches_alone(dataset: Dataset) -> None:
+    settings = settings_in_force(settings_for(overfit_batches=2, batch_size=8))
+    train, validation = TrainingJob(dataset, settings, "cpu").origins
+    first = dataset.splits.train.start + dataset.window - 1
+    assert train.tolist() == validation.tolist() == list(range(first, first + 16))
+    assert settings.training.noise_std == settings.training.hidden_share == 0
+    assert settings.model.dropout == 0
+
+
+def test_a_trace_of_the_first_steps_is_written(dataset: Dataset, tmp_path: Path) -> None:
+    settings = settings_for(profile=True, max_epochs=2)
+    fit(dataset, settings, checkpoints=tmp_path / "states")
+    fit(dataset, settings, trace=tmp_path / "given")
+    for path in (tmp_path / "trace.json", tmp_path / "given" / "trace.json"):
+        names = {event.get("name") for event in json.loads(path.read_text())["traceEvents"]}
+        assert {"aten::addmm", "autograd::engine::evaluate_function: AddmmBackward0"} & names
+
+
+def test_without_a_folder_the_trace_goes_to_the_current_one(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fit(dataset, settings_for(profile=True, max_epochs=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]
+
+
+def test_more_processes_than_slices_are_an_error(dataset: Dataset) -> None:
+    settings = settings_for(devices=64, overfit_batches=1, batch_size=8)
+    with pytest.raises(SettingsError, match=r"devices=64: there are only 8 slices to share"):
+        fit(dataset, settings)
+
+
+def test_more_processes_than_gpus_are_an_error(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(SettingsError, match=r"training\.devices=2: 1 GPUs were found"):
+        fit(dataset, settings_for(devices=2, device="gpu"))
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +259,12 @@ def test_a_model_of_one_task_trains_and_forecasts_it_alone(
 ) -> None:
     settings = toy_settings(model={"tasks": tasks}, training={"max_epochs": 1, "device": "cpu"})
     trained = fit(dataset, settings)
-    answer = forecast(
-        "toy", trained.model, trained.graph, dataset.inputs, np.array([300]), dataset.window,
-        dataset.preparation, np.ones(4),
+    given = answers(
+        trained.model, trained.graph, dataset.inputs, np.array([300]), dataset.window,
+        dataset.preparation,
     )  # fmt: skip
-    given = {
-        "congestion": answer.congestion is not None,
-        "rush_hour": answer.rush_hour is not None,
-        "speed": answer.speed_kph is not None,
-    }
-    assert [task for task, there in given.items() if there] == list(tasks)
+    assert {
+        task
+        for task in ("congestion", "rush_hour", "speed")
+        if any(name.startswith(task) for name in given)
+    } == set(tasks)

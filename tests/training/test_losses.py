@@ -5,8 +5,10 @@ import torch
 
 from roadgraph.schema import NO_LABEL
 from roadgraph.training.losses import (
+    TaskWeights,
     class_weights,
     congestion_loss,
+    interval_loss,
     rush_hour_loss,
     speed_loss,
 )
@@ -41,6 +43,73 @@ def test_speed_loss_by_hand() -> None:
     speed = torch.tensor([[[1.5, 1.0, float("nan")]]])
     # Huber: 0.5 * 0.5^2 within 1, |2| - 0.5 beyond
     assert speed_loss(answer, speed).item() == pytest.approx((0.125 + 1.5) / 2)
+
+
+def test_speed_losses_of_other_kinds_by_hand() -> None:
+    answer, speed = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[1.5, 1.0]]])
+    assert speed_loss(answer, speed, "absolute").item() == pytest.approx(1.25)
+    assert speed_loss(answer, speed, "squared").item() == pytest.approx(2.125)
+
+
+def test_a_cell_of_three_times_the_weight_counts_three_times() -> None:
+    answer, speed = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[1.5, 1.0]]])
+    weight = torch.tensor([[[3.0, 1.0]]])
+    assert speed_loss(answer, speed, "absolute", weight).item() == pytest.approx(3.5 / 4)
+    logits = torch.tensor([[[[2.0, 0, 0, 0], [0, 0, 0, 0]]]])
+    first = math.log(math.exp(2) + 3) - 2
+    loss = congestion_loss(logits, torch.tensor([[[0, 3]]]), None, weight)
+    assert loss.item() == pytest.approx((3 * first + math.log(4)) / 4)
+
+
+def test_focal_loss_by_hand_and_label_smoothing_as_in_torch() -> None:
+    logits = torch.tensor([[[[2.0, 0, 0, 0]]]])
+    label = torch.tensor([[[0]]])
+    chosen = math.exp(2) / (math.exp(2) + 3)
+    focal = congestion_loss(logits, label, focal_gamma=2.0)
+    assert focal.item() == pytest.approx((1 - chosen) ** 2 * -math.log(chosen))
+    smoothed = congestion_loss(logits, label, label_smoothing=0.1)
+    spread = 0.025 * (-math.log(chosen) + 3 * math.log(math.exp(2) + 3))
+    assert smoothed.item() == pytest.approx(0.9 * -math.log(chosen) + spread)
+
+
+def test_interval_loss_by_hand() -> None:
+    interval = torch.tensor([[[[1.0, 3.0], [0.0, 0.0]]]])
+    speed = torch.tensor([[[0.0, float("nan")]]])
+    # 1 below the lower end: 0.9 of it; 3 below the upper end: 0.1 of it
+    assert interval_loss(interval, speed).item() == pytest.approx(0.9 + 0.3)
+
+
+def test_interval_loss_is_least_at_the_quantiles() -> None:
+    speed = torch.arange(101.0).view(1, 1, 101)
+
+    def loss(low: float, high: float) -> float:
+        ends = torch.tensor([low, high]).expand(1, 1, 101, 2)
+        return interval_loss(ends, speed).item()
+
+    assert loss(10, 90) < min(loss(5, 90), loss(15, 90), loss(10, 85), loss(10, 95))
+
+
+def test_fixed_task_weights_add_up_the_losses() -> None:
+    weights = TaskWeights({"congestion": 2.0, "speed": 0.5}, learned=False)
+    losses = {"congestion": torch.tensor(3.0), "speed": torch.tensor(4.0)}
+    assert weights(losses).item() == pytest.approx(8)
+    assert not list(weights.parameters())
+    assert weights.weight("speed") == 0.5
+
+
+def test_learned_task_weights_settle_at_half_the_inverse_of_the_loss() -> None:
+    weights = TaskWeights({"congestion": 1.0, "speed": 1.0, "rush_hour": 0.0}, learned=True)
+    losses = {name: torch.tensor(v) for name, v in [("congestion", 0.1), ("speed", 2.0)]}
+    assert weights.weight("speed") == pytest.approx(1)
+    optimiser = torch.optim.Adam(weights.parameters(), lr=0.05)
+    for _ in range(400):
+        optimiser.zero_grad()
+        weights({**losses, "rush_hour": torch.tensor(9.0)}).backward()
+        optimiser.step()
+    # d/ds (e^-s L + s / 2) = 0 at e^-s = 1 / (2 L)
+    assert weights.weight("congestion") == pytest.approx(5, rel=0.02)
+    assert weights.weight("speed") == pytest.approx(0.25, rel=0.02)
+    assert weights.weight("rush_hour") == 0
 
 
 @pytest.mark.parametrize("task", ["congestion", "rush_hour", "speed"])

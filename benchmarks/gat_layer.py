@@ -1,0 +1,161 @@
+"""One GAT layer over all slices of a batch, against PyG's on a block-diagonal batch.
+
+    python benchmarks/gat_layer.py
+
+Prints medians of forward and backward, their spread, and the ratio to PyG in the same run, for the
+layer as it is and for the ways of summing over neighbours that were tried and are exact too; the
+limit is the linear layer alone, which every variant has to compute.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import torch
+from torch.nn import functional
+from torch_geometric.nn import GATConv as PyGGATConv
+
+from roadgraph.models import layers
+from roadgraph.models.graph import HeadPairs, csr_matrix, normalised_graph
+from roadgraph.models.sparse import attention_product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEGMENTS, DEGREE, SLICES, WIDTH, HEADS = 5000, 3, 16, 64, 4
+WARM_UP, REPEATS = 3, 15
+
+
+def edge_messages(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
+    """Sum over neighbours by writing every message out, as PyG does."""
+    target = torch.repeat_interleave(pairs.adjacency.crow_indices().diff())
+    messages = weights.unsqueeze(-1) * x[pairs.adjacency.col_indices()]
+    return torch.zeros_like(x).index_add(0, target, messages)
+
+
+class _HeadProduct(torch.autograd.Function):
+    """One CSR product a head and slice."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        weights: torch.Tensor,
+        x: torch.Tensor,
+        pattern: torch.Tensor,
+    ) -> torch.Tensor:
+        rows, columns, size = pattern.crow_indices(), pattern.col_indices(), len(x)
+        planes = x.flatten(1, 2).transpose(0, 1).contiguous()  # [B * heads, N, C]
+        values = weights.flatten(1).T.contiguous()  # [B * heads, E]
+        ctx.save_for_backward(values, planes)
+        ctx.pattern = pattern  # type: ignore[attr-defined]
+        products = [
+            csr_matrix(rows, columns, value, size) @ plane
+            for value, plane in zip(values, planes, strict=True)
+        ]
+        return torch.stack(products, dim=1).view_as(x)
+
+    @staticmethod
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, None]:
+        values, planes = ctx.saved_tensors  # type: ignore[attr-defined]
+        pattern = ctx.pattern  # type: ignore[attr-defined]
+        rows, columns, size = pattern.crow_indices(), pattern.col_indices(), planes.shape[1]
+        target = torch.repeat_interleave(rows.diff())
+        order = torch.argsort(columns, stable=True)
+        begins = torch.zeros_like(rows)
+        begins[1:] = torch.bincount(columns, minlength=size).cumsum(0)
+        pulls = gradient.flatten(1, 2).transpose(0, 1).contiguous()
+        of_values, of_planes = [], []
+        for value, plane, pull in zip(values, planes, pulls, strict=True):
+            matrix = csr_matrix(begins, target[order], value[order], size)
+            of_planes.append(matrix @ pull)
+            of_values.append((pull[target] * plane[columns]).sum(-1))
+        shape = gradient.shape
+        of_weights = torch.stack(of_values, dim=1).view(-1, *shape[1:3])
+        return of_weights, torch.stack(of_planes, dim=1).view(shape), None
+
+
+def head_products(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
+    """Sum over neighbours by one CSR product a head and slice."""
+    product: torch.Tensor = _HeadProduct.apply(weights, x, pairs.adjacency)  # type: ignore[no-untyped-call]
+    return product
+
+
+def embedding_bags(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
+    """Sum over neighbours as weighted bags of embeddings, a slice at a time."""
+    block = pairs.gather
+    slices = [
+        functional.embedding_bag(
+            block.columns,
+            x[:, place].flatten(0, 1),
+            block.rows[:-1],
+            mode="sum",
+            per_sample_weights=weights[:, place].flatten()[block.place],
+        ).view_as(x[:, place])
+        for place in range(x.shape[1])
+    ]
+    return torch.stack(slices, dim=1)
+
+
+def milliseconds(step: Callable[[], torch.Tensor]) -> list[float]:
+    """Return the time of forward and backward of ``step``, a number a repetition."""
+    times = []
+    for repeat in range(WARM_UP + REPEATS):
+        start = time.perf_counter()
+        step().sum().backward()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        if repeat >= WARM_UP:
+            times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def main() -> None:
+    """Measure in turn and print a Markdown table."""
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    index = torch.randint(0, SEGMENTS, (2, DEGREE * SEGMENTS))
+    offsets = SEGMENTS * torch.arange(SLICES)[:, None, None]
+    blocks = (index[None] + offsets).permute(1, 0, 2).reshape(2, -1).to(device)
+    graph = normalised_graph(index, None, SEGMENTS).to(device)
+    theirs = PyGGATConv(WIDTH, WIDTH // HEADS, heads=HEADS).to(device)
+    ours = layers.GATConv(WIDTH, WIDTH // HEADS, HEADS).to(device)
+    ours.load_state_dict(theirs.state_dict())
+    linear = torch.nn.Linear(WIDTH, WIDTH).to(device)
+    x = torch.randn(SEGMENTS, SLICES, WIDTH, device=device, requires_grad=True)
+    stacked = x.detach().transpose(0, 1).reshape(-1, WIDTH).requires_grad_()
+    expected = theirs(stacked, blocks).view(SLICES, SEGMENTS, WIDTH).transpose(0, 1)
+    pyg = "PyG GATConv, block-diagonal batch"
+    rows = {pyg: milliseconds(lambda: theirs(stacked, blocks))}
+    for name, product in (
+        ("roadgraph GATConv, one CSR product a slice", attention_product),
+        ("tried: one CSR product a head and slice", head_products),
+        ("tried: bags of embeddings", embedding_bags),
+        ("tried: every message written out", edge_messages),
+    ):
+        with mock.patch.object(layers, "attention_product", product):
+            torch.testing.assert_close(ours(x, graph), expected, atol=1e-5, rtol=1e-5)
+            rows[name] = milliseconds(lambda: ours(x, graph))
+    rows["limit: the linear layer alone"] = milliseconds(lambda: linear(x))
+    base = statistics.median(rows[pyg])
+    print(
+        f"{SEGMENTS} segments of degree {DEGREE}, {SLICES} slices, {WIDTH} wide, {HEADS} heads; "
+        f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{platform.machine()}\n"
+    )
+    print("| layer, forward and backward | median, ms | min-max, ms | times as fast as PyG |")
+    print("| --- | --- | --- | --- |")
+    for name, times in rows.items():
+        median = statistics.median(times)
+        print(
+            f"| {name} | {median:.1f} | {min(times):.1f}-{max(times):.1f} | {base / median:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Several models over several seeds, judged on the same cells beside the baselines."""

@@ -1,0 +1,200 @@
+"""The comparison itself: what is missing is run, and all runs stand in one table."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from roadgraph import __version__
+from roadgraph.comparison.baselines import Roads, baseline_makers, run_baseline
+from roadgraph.comparison.judging import Judge
+from roadgraph.comparison.runs import NO_SEED, Run, read_run
+from roadgraph.comparison.training import train_member
+from roadgraph.dataset.loading import load_dataset
+from roadgraph.errors import TrainingError
+from roadgraph.evaluation.skill import with_skill
+from roadgraph.models.registry import model_title
+from roadgraph.network.network import read_network
+from roadgraph.storage import digest_of_arrays, fingerprint
+from roadgraph.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from roadgraph.dataset.dataset import Dataset
+    from roadgraph.settings import Settings
+
+    Progress = Callable[[str, dict[str, float]], None]
+
+NOT_IN_KEY = ("device", "devices", "resume", "profile", "seed")
+"""Settings of a training that its figures do not depend on, or that stand beside the key."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A member that could not be trained with one seed, and why."""
+
+    title: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All runs of a comparison.
+
+    Attributes:
+        runs: baselines first, then the members in their order, seed by seed.
+        failures: what could not be run.
+        judge: on whose cells all figures are.
+    """
+
+    runs: tuple[Run, ...]
+    failures: tuple[Failure, ...]
+    judge: Judge
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A row a run, horizon and part, with ``seed``, ``baseline`` and skill."""
+        return with_skill(self._table("scores"))
+
+    @property
+    def truth_scores(self) -> pd.DataFrame | None:
+        """The same against a simulation's truth, or None."""
+        return None if self.judge.truth is None else with_skill(self._table("truth_scores"))
+
+    @property
+    def facts(self) -> pd.DataFrame:
+        """A row a run: parameters, training time, time of a prediction and so on."""
+        return pd.DataFrame([asdict(run.facts) for run in self.runs])
+
+    @property
+    def titles(self) -> list[str]:
+        """The models that were trained, in their order."""
+        return list(dict.fromkeys(run.facts.title for run in self.runs if not run.facts.baseline))
+
+    def best_of(self, title: str) -> Run:
+        """Return the run of a model whose seed did best on the validation span."""
+        runs = [run for run in self.runs if run.facts.title == title]
+        return min(runs, key=lambda run: run.facts.validation_loss or 0.0)
+
+    def _table(self, which: str) -> pd.DataFrame:
+        tables = []
+        for run in self.runs:
+            table = getattr(run.verdict, which)
+            facts = {"seed": run.facts.seed, "baseline": run.facts.baseline}
+            tables.append(table.assign(**facts))
+        return pd.concat(tables, ignore_index=True)
+
+
+def compare_members(
+    settings: Settings,
+    members: Sequence[Settings],
+    seeds: Sequence[int],
+    on_epoch: Progress = lambda title, figures: None,
+    on_run: Callable[[str], None] = lambda title: None,
+) -> Compared:
+    """Run every member with every seed, and the baselines, on the same cells.
+
+    A run whose data and settings have not changed is not run again, so that a comparison that was
+    interrupted goes on where it was. A member that fails is left out, and the others go on.
+
+    Args:
+        settings: of the city and its data, the same for all members.
+        members: settings of each model.
+        seeds: of the trainings.
+        on_epoch: called with a run's title and the figures of every finished epoch.
+        on_run: called with a run's title before it begins.
+
+    Raises:
+        DataError: the city's data cannot be used.
+        TrainingError: every member failed.
+    """
+    workspace = Workspace.of(settings)
+    network = read_network(workspace.network)
+    dataset = load_dataset(settings, workspace, network)
+    roads = Roads(
+        network.segments["length_m"].astype("float64").to_numpy(),
+        network.segments["road_class"].astype(str).to_numpy(),
+    )
+    judge = Judge.of(dataset, roads.road_class, settings)
+    of_data = _key_of_data(dataset, judge, settings)
+    runs: list[Run] = []
+    for name, make in baseline_makers(dataset, settings, roads).items():
+        key = fingerprint([of_data, name, settings.training.decision])
+        folder = workspace.run(name, NO_SEED)
+        found = read_run(folder, key)
+        if found is None:
+            on_run(name)
+            found = run_baseline(name, make, judge, key, folder)
+        runs.append(found)
+    failures: list[Failure] = []
+    for member in members:
+        for seed in seeds:
+            seeded = replace(member, training=replace(member.training, seed=seed))
+            try:
+                runs.append(_run_of(seeded, judge, of_data, workspace, on_epoch, on_run))
+            except Exception as error:
+                # One member must not cost the others their night.
+                if len(members) * len(seeds) == 1:
+                    raise
+                title = model_title(member.model, member.size)
+                logger.warning("%s with seed %d failed", title, seed, exc_info=True)
+                failures.append(Failure(title, seed, _one_line(error)))
+    if members and len(failures) == len(members) * len(seeds):
+        raise TrainingError(f"every model failed; the first: {failures[0].reason}")
+    return Compared(tuple(runs), tuple(failures), judge)
+
+
+def _run_of(
+    member: Settings,
+    judge: Judge,
+    of_data: str,
+    workspace: Workspace,
+    on_epoch: Progress,
+    on_run: Callable[[str], None],
+) -> Run:
+    title, seed = model_title(member.model, member.size), member.training.seed
+    training = {
+        name: value for name, value in asdict(member.training).items() if name not in NOT_IN_KEY
+    }
+    key = fingerprint([of_data, repr(asdict(member.model)), member.size, repr(training)])
+    folder = workspace.run(title, seed)
+    found = read_run(folder, key)
+    if found is not None:
+        return found
+    shown = f"{title}, seed {seed}"
+    on_run(shown)
+    return train_member(
+        member,
+        judge,
+        key,
+        folder,
+        workspace.checkpoints(title, seed),
+        lambda figures: on_epoch(shown, figures),
+    )
+
+
+def _key_of_data(dataset: Dataset, judge: Judge, settings: Settings) -> str:
+    """Return the fingerprint of what all runs of a comparison have in common."""
+    labels = [dataset.labels, dataset.score_labels, *([judge.truth] if judge.truth else [])]
+    arrays = [
+        dataset.inputs,
+        dataset.graph.source,
+        dataset.graph.target,
+        dataset.graph.weight,
+        *(array for each in labels for array in (each.congestion, each.rush_hour, each.speed_kph)),
+    ]
+    evaluation = asdict(judge.settings)
+    del evaluation["seeds"]
+    asked = [__version__, settings.task, repr(asdict(settings.dataset)), repr(evaluation)]
+    return fingerprint([digest_of_arrays(arrays), *asked])
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

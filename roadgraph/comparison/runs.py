@@ -1,0 +1,112 @@
+"""One run: a forecaster trained with one seed, judged, and kept so that it need not run again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from roadgraph.comparison.judging import Verdict
+from roadgraph.storage import whole_folder, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from roadgraph.training.bundle import Bundle
+
+NO_SEED = 0  # of a baseline, which has no chance in it
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What there is to know of a run beside its scores; None where it does not apply.
+
+    Attributes:
+        title: of the forecaster.
+        seed: of its training.
+        baseline: whether it is one.
+        key: of all that its figures depend on.
+        parameters: weights that were trained.
+        training_seconds: of the training.
+        prediction_ms: median time of a forecast of all segments from one slice.
+        best_epoch: whose weights were kept, from 0.
+        validation_loss: of that epoch.
+        device: on which it was trained.
+        diagnosis: of its training, one line.
+    """
+
+    title: str
+    seed: int
+    baseline: bool
+    key: str
+    training_seconds: float
+    prediction_ms: float
+    parameters: int | None = None
+    best_epoch: int | None = None
+    validation_loss: float | None = None
+    device: str | None = None
+    diagnosis: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        facts: about it.
+        verdict: how it did.
+        history: figures of every epoch of its training.
+        folder: where it is kept; ``bundle`` in it is the trained model, where there is one.
+    """
+
+    facts: Facts
+    verdict: Verdict
+    history: list[dict[str, float]]
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        """The folder of the trained model."""
+        return self.folder / "bundle"
+
+
+def write_run(
+    facts: Facts,
+    verdict: Verdict,
+    history: list[dict[str, float]],
+    bundle: Bundle | None,
+    folder: Path,
+) -> Run:
+    """Write a finished run into ``folder``, whole or not at all."""
+    from roadgraph.training.bundle import write_bundle
+
+    with whole_folder(folder) as temporary:
+        verdict.scores.to_parquet(temporary / "scores.parquet", index=False)
+        if verdict.truth_scores is not None:
+            verdict.truth_scores.to_parquet(temporary / "truth_scores.parquet", index=False)
+        if verdict.confusion is not None:
+            np.save(temporary / "confusion.npy", verdict.confusion)
+        if bundle is not None:
+            write_bundle(bundle, temporary / "bundle")
+        write_json(temporary / "run.json", {"facts": asdict(facts), "history": history})
+    return Run(facts, verdict, history, folder)
+
+
+def read_run(folder: Path, key: str) -> Run | None:
+    """Return the run in ``folder``, or None unless one of the same ``key`` was finished there."""
+    path = folder / "run.json"
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if content["facts"]["key"] != key:
+        return None
+    truth, confusion = folder / "truth_scores.parquet", folder / "confusion.npy"
+    verdict = Verdict(
+        pd.read_parquet(folder / "scores.parquet"),
+        pd.read_parquet(truth) if truth.is_file() else None,
+        np.load(confusion) if confusion.is_file() else None,
+    )
+    return Run(Facts(**content["facts"]), verdict, content["history"], folder)

@@ -1,0 +1,114 @@
+"""From the settings of a member to its finished run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roadgraph.comparison.baselines import prediction_ms
+from roadgraph.comparison.runs import Facts, Run, write_run
+from roadgraph.config import settings_to_dict
+from roadgraph.models.registry import model_title
+from roadgraph.training.adjustment import Adjustment, fit_adjustment
+from roadgraph.training.bundle import Bundle
+from roadgraph.training.fit import Trained, fit
+from roadgraph.training.inference import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from roadgraph.comparison.judging import Judge, Verdict
+    from roadgraph.dataset.dataset import Dataset
+    from roadgraph.settings import Settings
+
+
+def train_member(
+    member: Settings,
+    judge: Judge,
+    key: str,
+    folder: Path,
+    checkpoints: Path,
+    on_epoch: Callable[[dict[str, float]], None],
+) -> Run:
+    """Train a model, adjust it on the validation span, judge it and keep it in ``folder``.
+
+    Args:
+        member: settings of the model; ``training.seed`` is its seed.
+        judge: of the test span.
+        key: of all that the figures depend on.
+        folder: of the run.
+        checkpoints: where an interrupted training is taken up from.
+        on_epoch: called with the figures of every finished epoch.
+    """
+    dataset = judge.dataset
+    title = model_title(member.model, member.size)
+    trained = fit(dataset, member, on_epoch, checkpoints=checkpoints)
+    said = partial(_answers, trained, dataset)
+    validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
+    adjustment = fit_adjustment(said(validation), validation, dataset, member.training)
+    verdict = judge.verdict(adjustment.forecast(title, judge.origins, said(judge.origins)))
+    facts = Facts(
+        title,
+        member.training.seed,
+        baseline=False,
+        key=key,
+        training_seconds=trained.seconds,
+        prediction_ms=prediction_ms(said, judge.origins),
+        parameters=sum(value.numel() for value in trained.model.parameters()),
+        best_epoch=trained.best_epoch,
+        validation_loss=trained.validation_loss,
+        device=trained.device,
+        diagnosis=trained.diagnosis,
+    )
+    bundle = _bundle(trained, dataset, member, verdict, adjustment)
+    return write_run(facts, verdict, trained.history, bundle, folder)
+
+
+def _answers(trained: Trained, dataset: Dataset, origins: np.ndarray) -> dict[str, np.ndarray]:
+    return answers(
+        trained.model,
+        trained.graph,
+        dataset.inputs,
+        origins,
+        dataset.window,
+        dataset.preparation,
+    )
+
+
+def _bundle(
+    trained: Trained,
+    dataset: Dataset,
+    member: Settings,
+    verdict: Verdict,
+    adjustment: Adjustment,
+) -> Bundle:
+    rows = verdict.scores.to_dict("records")
+    return Bundle(
+        title=model_title(member.model, member.size),
+        model=trained.model,
+        preparation=dataset.preparation,
+        options=member.model,
+        settings=_portable(member),
+        city=member.city.name,
+        timezone=member.city.timezone,
+        slice_minutes=dataset.grid.slice_minutes,
+        window=dataset.window,
+        horizons=dataset.horizons,
+        adjustment=adjustment,
+        segment_ids=dataset.grid.segment_ids,
+        network_fingerprint=dataset.graph.fingerprint,
+        metrics=[{str(name): value for name, value in row.items()} for row in rows],
+        history=trained.history,
+    )
+
+
+def _portable(settings: Settings) -> dict[str, object]:
+    """Return the settings without absolute paths, which belong to one machine alone."""
+    content = settings_to_dict(settings)
+    content["workspace"] = Path(settings.workspace).name
+    for key in ("roads", "fixes", "speeds", "truth", "detector_ids"):
+        content["city"][key] = Path(content["city"][key]).name
+    return content

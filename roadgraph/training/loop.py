@@ -1,0 +1,236 @@
+"""The training loop of one process: Lightning's trainer with all that watches it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.strategies import DDPStrategy
+
+from roadgraph.models.graph import road_graph
+from roadgraph.models.registry import build_model
+from roadgraph.training.averaging import Averaging, BatchNormPass, batch_norms
+from roadgraph.training.batches import origin_loader
+from roadgraph.training.checkpoints import EpochSeeds, Progress, usable_checkpoint
+from roadgraph.training.module import ForecastModule
+from roadgraph.training.nonfinite import FiniteLoss
+from roadgraph.training.profiling import StepTrace
+from roadgraph.training.schedules import RateSchedule
+from roadgraph.training.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from roadgraph.dataset.dataset import Dataset
+    from roadgraph.models.graph import Graph
+    from roadgraph.models.multitask import MultiTaskModel
+    from roadgraph.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+LIGHTNING_LOGGERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "pytorch_lightning.trainer.connectors.checkpoint_connector",
+    "lightning_fabric.utilities",
+)
+"""Where Lightning announces devices, processes and how it reads a checkpoint, at level INFO."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that a training process needs.
+
+    Attributes:
+        dataset: inputs, labels and splits.
+        settings: as they are in force (:func:`settings_in_force`).
+        device: ``cpu`` or ``gpu``.
+        checkpoint: file of the state; None keeps none.
+        fingerprint: of the training.
+        trace: file for the trace of the first steps; None writes none.
+    """
+
+    dataset: Dataset
+    settings: Settings
+    device: str
+    checkpoint: Path | None = None
+    fingerprint: str = ""
+    trace: Path | None = None
+
+    @property
+    def origins(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where to train and where to validate, the same few batches in a self-check."""
+        options, reach = self.settings.training, max(self.dataset.horizons)
+        train = self.dataset.splits.train.origins(self.dataset.window, reach)
+        if options.overfit_batches:
+            train = train[: options.overfit_batches * options.batch_size]
+            return train, train
+        return train, self.dataset.splits.validation.origins(self.dataset.window, reach)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training process hands back: the history and the weights to keep, on the CPU."""
+
+    history: list[dict[str, float]]
+    weights: dict[str, torch.Tensor]
+
+
+def settings_in_force(settings: Settings) -> Settings:
+    """Return ``settings`` without noise, dropout and hiding where a self-check is asked for."""
+    if not settings.training.overfit_batches:
+        return settings
+    return replace(
+        settings,
+        model=replace(settings.model, dropout=0.0),
+        training=replace(settings.training, noise_std=0.0, hidden_share=0.0),
+    )
+
+
+def untrained(job: TrainingJob) -> tuple[MultiTaskModel, Graph]:
+    """Return the model with the weights of the seed, and its graph, on the CPU."""
+    settings, dataset = job.settings, job.dataset
+    pl.seed_everything(settings.training.seed, verbose=False)
+    model = build_model(
+        settings.model,
+        settings.size,
+        dataset.preparation.channels,
+        dataset.window,
+        dataset.horizons,
+        dataset.graph.segments,
+    )
+    model.recompute = settings.training.recompute_activations
+    graph = road_graph(dataset.graph, settings.model.graph, settings.model.self_loop_weight)
+    return model, graph
+
+
+def train(
+    job: TrainingJob,
+    on_epoch: Callable[[dict[str, float]], None],
+    rank: int = 0,
+) -> Outcome:
+    """Train in this process, beside others where ``training.devices`` says so.
+
+    Raises:
+        TrainingError: a loss is NaN or infinite.
+    """
+    options = job.settings.training
+    model, graph = untrained(job)
+    module = ForecastModule(model, graph, job.dataset, options)
+    rate, averaging, watch = RateSchedule(options), Averaging(options), Watch(model)
+    progress = Progress(on_epoch, rate, averaging, watch, job.checkpoint, job.fingerprint)
+    callbacks: list[pl.Callback] = [
+        EpochSeeds(options.seed),
+        FiniteLoss(model, job.dataset.preparation.channels),
+        watch,
+        averaging,
+        rate,
+        progress,
+    ]
+    if options.averaging != "swa":
+        callbacks.append(EarlyStopping("val_loss", patience=options.patience))
+    if job.trace is not None and rank == 0:
+        callbacks.append(StepTrace(job.trace))
+    trainer = quiet_trainer(
+        job,
+        strategy=_strategy(module) if options.devices > 1 else "auto",
+        devices=options.devices,
+        max_epochs=options.max_epochs,
+        gradient_clip_val=options.clip_norm,
+        accumulate_grad_batches=options.accumulate,
+        sync_batchnorm=options.devices > 1 and job.device == "gpu",
+        callbacks=callbacks,
+    )
+    train_origins, validation_origins = job.origins
+    share = (rank, options.devices)
+    with expected_warnings():
+        trainer.fit(
+            module,
+            origin_loader(train_origins, options.batch_size, options.seed, *share),
+            origin_loader(validation_origins, options.batch_size, None, *share),
+            ckpt_path=_state_to_resume(job),
+            weights_only=True,
+        )
+    return Outcome(progress.history, averaging.kept(progress.best))
+
+
+def validated_again(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> float:
+    """Return the validation loss of averaged weights, after their batch norm was filled anew."""
+    options = replace(job.settings.training, devices=1)
+    train_origins, validation_origins = job.origins
+    module = ForecastModule(model, graph, job.dataset, options)
+    with expected_warnings():
+        if batch_norms(model):
+            quiet_trainer(job, callbacks=[BatchNormPass()]).validate(
+                module, origin_loader(train_origins, options.batch_size, None), verbose=False
+            )
+        figures = quiet_trainer(job).validate(
+            module, origin_loader(validation_origins, options.batch_size, None), verbose=False
+        )
+    return float(figures[0]["val_loss"])
+
+
+def quiet_trainer(job: TrainingJob, **more: Any) -> pl.Trainer:
+    """Return a trainer that shows, logs and writes nothing of its own."""
+    for name in LIGHTNING_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with expected_warnings():
+        return pl.Trainer(
+            accelerator=job.device,
+            precision=PRECISIONS[job.settings.training.precision],
+            logger=False,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # the batches are shared out already
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=True,
+            **{"devices": 1, **more},
+        )
+
+
+def _strategy(module: ForecastModule) -> DDPStrategy:
+    """Return data parallel training of processes that roadgraph itself has started.
+
+    Whether every weight is used in every step depends on tasks and backbone, so unused ones are
+    looked for. The data are the same in every process and are not sent around.
+    """
+    data = [name for name, _ in module.named_buffers() if "." not in name]
+    torch.nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
+        module, data
+    )
+    return DDPStrategy(find_unused_parameters=True)
+
+
+def _state_to_resume(job: TrainingJob) -> Path | None:
+    path = job.checkpoint
+    if path is None or not job.settings.training.resume:
+        return None
+    if not usable_checkpoint(path, job.fingerprint):
+        return None
+    logger.info("going on with the interrupted training in %s", path)
+    return path
+
+
+@contextmanager
+def expected_warnings() -> Iterator[None]:
+    """Silence what Lightning and PyTorch warn of and what is meant to be so here."""
+    with warnings.catch_warnings():
+        for expected in (
+            ".*does not have many workers.*",  # windows are gathered on the device
+            ".*GPU available but not used.*",  # training.device=cpu is a wish
+            ".*treespec.*",  # inside Lightning's own use of torch
+            ".*find_unused_parameters=True was specified.*",  # see _strategy
+        ):
+            warnings.filterwarnings("ignore", message=expected, category=Warning)
+        yield
