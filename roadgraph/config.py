@@ -130,6 +130,12 @@ def _faults_of_task(settings: Settings) -> list[str]:
             for group in ("dataset", "training")
             if not getattr(settings, group).hidden_share
         ]
+    # Whatever the model's name is: a comparison puts others in its place.
+    if settings.training.hidden_share and settings.model.segment_embedding:
+        faults.append(
+            "model.segment_embedding: must be 0 with training.hidden_share above 0, as a segment "
+            "without probes has no embedding that was learned"
+        )
     if 64 % settings.model.heads:
         faults.append(f"model.heads: must divide 64 (found {settings.model.heads})")
     return faults

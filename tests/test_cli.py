@@ -69,7 +69,10 @@ def test_the_whole_way_by_four_commands(
     ("overrides", "message"),
     [
         (["training.max_epoch=3"], "no setting 'training.max_epoch'; did you mean 'training.max_"),
-        (["model=gnc"], "model: no choice 'gnc' (there are gcn, mlp); did you mean 'gcn'?"),
+        (
+            ["model=gnc"],
+            "model: no choice 'gnc' (there are attention, gat, gcn, mlp, roadnet)",
+        ),
         (["training.max_epochs=0"], "training.max_epochs: must be at least 1 (found 0)"),
         (["network.parts=largest"], "no two of its 3 segments can be reached from each other"),
         (["city.roads=nowhere.geojson"], "road layer nowhere.geojson is missing; set city.roads"),

@@ -109,7 +109,8 @@ def test_a_word_that_sets_nothing_is_refused() -> None:
 
 def test_a_misspelt_choice_is_refused_with_all_choices_and_the_nearest() -> None:
     message = refused("model=gnc")
-    assert message == "model: no choice 'gnc' (there are gcn, mlp); did you mean 'gcn'?"
+    choices = "attention, gat, gcn, mlp, roadnet"
+    assert message == f"model: no choice 'gnc' (there are {choices}); did you mean 'gcn'?"
 
 
 def test_a_misspelt_key_is_refused_with_the_nearest_right_one() -> None:
@@ -260,6 +261,19 @@ def test_the_list_of_settings_has_key_type_default_and_definition() -> None:
             [f"training.{task}_weight=0" for task in ("congestion", "rush_hour", "speed")],
             "all weights of the model's tasks are 0",
         ),
+        (
+            ["city=sample", "task=estimate_hidden", "training.hidden_share=0.3"],
+            "task=estimate_hidden: needs dataset.hidden_share above 0",
+        ),
+        (
+            ["city=sample", "task=estimate_hidden", "dataset.hidden_share=0.3"],
+            "task=estimate_hidden: needs training.hidden_share above 0",
+        ),
+        (
+            ["training.hidden_share=0.3", "model.segment_embedding=8"],
+            "model.segment_embedding: must be 0 with training.hidden_share above 0",
+        ),
+        (["model.heads=3"], r"model\.heads: must divide 64 \(found 3\)"),
         (["city.name=''"], "city.name: names a folder"),
         (["city.name=../elsewhere"], "city.name: names a folder"),
         (["labels.rush_hour_clock=[[22,2]]"], r"rush_hour_clock: needs 0 <= start < end <= 24"),

@@ -156,7 +156,7 @@ def fit_preparation(
     """
     limits = segments["speed_limit_kph"].astype("float64").to_numpy()
     classes = segments["road_class"].astype(str).to_numpy()
-    never = ~train.observed.any(axis=0)
+    never = np.logical_not(train.observed.any(axis=0))
     history, left_out = fit_history(train.speed_kph, train.slice_starts, zone, train.slice_minutes)
     unseen_history, unseen_left_out = fit_unseen_history(
         train.speed_kph, train.slice_starts, zone, train.slice_minutes, limits, classes

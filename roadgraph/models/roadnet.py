@@ -125,7 +125,8 @@ class RoadNet(MultiTaskModel):
         features = len(self._changing) * window + len(self._lasting) + self._embedding
         self.embedding = None
         if self._embedding:
-            self.embedding = nn.Parameter(0.1 * torch.randn(self._segments or 0, self._embedding))
+            # A segment that never has a label keeps the zeros, which are the mean of the others.
+            self.embedding = nn.Parameter(torch.zeros(self._segments or 0, self._embedding))
         self.read = nn.Linear(features, self._width)
         self.blocks = nn.ModuleList(
             RoadBlock(self._width, self._dropout) for _ in range(self._blocks)

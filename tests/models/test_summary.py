@@ -32,7 +32,8 @@ def test_a_graph_convolution_counts_the_links_that_there_are() -> None:
 def test_a_graph_attention_counts_its_scores_and_the_links_that_there_are() -> None:
     row = rows_of("gat", "simple")["fc2"]
     scores = 6 * 64 * 2 * 4  # two scores of 4 heads, each from all 64 features
-    assert row.flops == 6 * 64 * 64 + scores + PAIRS * 64
+    weights = 2 * 4 * 64 * 64  # of these scores, from those of the features, once a pass
+    assert row.flops == 6 * 64 * 64 + scores + weights + PAIRS * 64
     assert row.parameters == 64 * 64 + 3 * 64
 
 

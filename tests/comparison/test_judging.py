@@ -1,0 +1,169 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from roadgraph.comparison.judging import Judge
+from roadgraph.dataset.dataset import build_dataset
+from roadgraph.errors import DataError
+from roadgraph.evaluation.baselines import historical_average, majority_class, persistence
+from roadgraph.evaluation.forecast import Forecast
+from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
+from roadgraph.schema import NO_LABEL, TRUTH
+from roadgraph.settings import Settings
+from tests.comparison.toy import quick_settings, toy_judge
+from tests.dataset.toy import MONDAY, grid_of, path_graph, segments_of
+
+SLICES, TEST_START = 60, 45
+THREE_HORIZONS: dict[str, dict[str, object]] = {
+    # With these shares the test span is slices 45 to 59.
+    "dataset": {"horizons_min": [15, 30, 45], "train_share": 0.5, "validation_share": 0.25},
+    "evaluation": {"report_horizons_min": [15, 30, 45]},
+    "labels": {"congestion": "absolute"},
+}
+# Origins 46 to 58 reach 48 to 60 two steps ahead, and there is no slice 60.
+SPEEDS_FROM_48 = [5, 15, 25, 40, np.nan, np.nan, 40, 40, 40, 40, 40, 40]
+ANSWERS_30_MIN = [0, 1, 1, 3, 0, 0, 3, 3, 3, 3, 2, 3, 0]
+
+
+def judge_by_hand(settings: Settings) -> Judge:
+    speeds = np.full((SLICES, 1), 40.0)
+    speeds[48:, 0] = SPEEDS_FROM_48
+    grid = grid_of(speeds)
+    dataset = build_dataset(grid, segments_of(grid), path_graph(1), settings)
+    return Judge.of(dataset, np.array(["residential"]), settings)
+
+
+def forecast_by_hand(judge: Judge, said_kph: float = 30.0) -> Forecast:
+    """Answer what stands above half an hour ahead, and gridlock at the other horizons."""
+    congestion = np.zeros((len(judge.origins), 3, 1), dtype=np.int8)
+    congestion[:, 1, 0] = ANSWERS_30_MIN
+    speed = np.full(congestion.shape, said_kph)
+    return Forecast("by hand", judge.origins, congestion, None, None, speed)
+
+
+def write_truth(path: Path, speed_kph: float) -> Path:
+    """Write a simulation's truth: this speed in every slice of the grid, on its one segment."""
+    table = pd.DataFrame(
+        {
+            "segment_id": "s0",
+            "slice_start": pd.date_range(MONDAY, periods=SLICES, freq="15min"),
+            "mean_speed": speed_kph,
+            "vehicles": 1,
+        }
+    )
+    pq.write_table(TRUTH.conform(pa.Table.from_pandas(table, preserve_index=False)), path)
+    return path
+
+
+def test_the_origins_are_those_of_the_test_span_that_the_nearest_horizon_fits() -> None:
+    # The window of 2 begins at 45, so that 46 is the first; 58 reaches 59, the last slice.
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS))
+    assert judge.origins.tolist() == list(range(TEST_START + 1, SLICES - 1))
+
+
+def test_origins_and_cells_are_the_same_for_every_forecaster() -> None:
+    settings = quick_settings()
+    judge = toy_judge(settings)
+    forecasts = [
+        persistence(judge.dataset, judge.origins),
+        historical_average(judge.dataset, judge.origins, settings),
+        majority_class(judge.dataset, judge.origins),
+    ]
+    place = ["horizon_min", "part", "cells"]
+    first, *others = [judge.verdict(forecast).scores[place] for forecast in forecasts]
+    for other in others:
+        pd.testing.assert_frame_equal(other, first)
+    test = judge.dataset.splits.test
+    for minutes, step in ((15, 1), (30, 2)):
+        labels = judge.dataset.labels.congestion[test.start + 1 + step : test.stop]
+        row = first[(first["horizon_min"] == minutes) & (first["part"] == ALL)]
+        assert row["cells"].item() == (labels != NO_LABEL).sum()
+
+
+def test_hidden_segments_are_judged_by_labels_that_no_model_sees() -> None:
+    judge = toy_judge(quick_settings(dataset={"hidden_share": 0.34}))
+    assert (judge.dataset.labels.congestion[:, judge.dataset.hidden] == NO_LABEL).all()
+    scores = judge.verdict(majority_class(judge.dataset, judge.origins)).scores
+    assert (scores.loc[scores["part"] == HIDDEN_SEGMENTS, "cells"] > 0).all()
+
+
+def test_parts_are_classes_of_road_and_times_of_day() -> None:
+    settings = quick_settings()
+    dataset = toy_judge(settings).dataset
+    judge = Judge.of(dataset, np.array(["primary", "residential", "residential"]), settings)
+    scores = judge.verdict(majority_class(dataset, judge.origins)).scores
+    at_15 = scores[scores["horizon_min"] == 15].set_index("part")["cells"]
+    assert {"road class primary", "road class residential", "night 0-6"} <= set(at_15.index)
+    assert at_15["road class primary"] + at_15["road class residential"] == at_15[ALL]
+
+
+def test_confusion_counts_labelled_cells_at_the_middle_horizon() -> None:
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS))
+    confusion = judge.verdict(forecast_by_hand(judge)).confusion
+    assert confusion is not None
+    # Labels 0 1 2 3 - - 3 3 3 3 3 3 and answers 0 1 1 3 0 0 3 3 3 3 2 3.
+    assert confusion.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 6]]
+    assert judge.confusion_minutes == 30
+
+
+@pytest.mark.parametrize(
+    ("horizons_min", "middle_min"),
+    [([15], 15), ([15, 30], 15), ([15, 30, 45], 30), ([15, 30, 45, 60], 30)],
+)
+def test_the_middle_of_an_even_number_of_horizons_is_the_nearer_one(
+    horizons_min: list[int], middle_min: int
+) -> None:
+    settings = quick_settings(
+        dataset={"horizons_min": horizons_min}, evaluation={"report_horizons_min": horizons_min}
+    )
+    assert toy_judge(settings).confusion_minutes == middle_min
+
+
+def test_confusion_and_scores_rest_on_the_same_cells() -> None:
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS))
+    verdict = judge.verdict(forecast_by_hand(judge))
+    assert verdict.confusion is not None
+    row = verdict.scores[(verdict.scores["horizon_min"] == 30) & (verdict.scores["part"] == ALL)]
+    assert row["cells"].item() == verdict.confusion.sum() == 10
+    assert row["accuracy"].item() == pytest.approx(8 / 10)
+
+
+def test_a_forecast_without_classes_has_no_confusion() -> None:
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS))
+    speed = np.full((len(judge.origins), 3, 1), 30.0)
+    verdict = judge.verdict(Forecast("speeds", judge.origins, None, None, None, speed))
+    assert verdict.confusion is None
+    assert verdict.scores["macro_f1"].isna().all()
+    assert verdict.scores["speed_mae_kph"].notna().all()
+
+
+def test_without_a_truth_there_are_no_scores_against_it() -> None:
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS))
+    assert judge.truth is None
+    assert judge.verdict(forecast_by_hand(judge)).truth_scores is None
+
+
+def test_truth_scores_rest_on_true_speeds_also_where_nothing_was_observed(tmp_path: Path) -> None:
+    truth = write_truth(tmp_path / "truth.parquet", 22.0)
+    judge = judge_by_hand(quick_settings(**THREE_HORIZONS, city={"truth": str(truth)}))
+    verdict = judge.verdict(forecast_by_hand(judge, said_kph=30.0))
+    assert verdict.truth_scores is not None
+    rows = verdict.truth_scores[verdict.truth_scores["part"] == ALL].set_index("horizon_min")
+    assert rows["cells"].to_dict() == {15: 13, 30: 12, 45: 11}
+    assert rows["speed_mae_kph"].tolist() == pytest.approx([8, 8, 8])
+    # All of the truth is moderate, class 2, of which there is one right answer half an hour ahead.
+    assert rows["accuracy"].tolist() == pytest.approx([0, 1 / 12, 0])
+    observed = verdict.scores[verdict.scores["part"] == ALL].set_index("horizon_min")
+    assert observed["cells"].to_dict() == {15: 11, 30: 10, 45: 9}
+
+
+def test_a_missing_truth_is_an_error_that_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    settings = quick_settings(city={"truth": str(tmp_path / "nowhere.parquet")})
+    with pytest.raises(
+        DataError, match=r"truth .*nowhere\.parquet is missing; set city\.truth, or empty it"
+    ):
+        toy_judge(settings)
