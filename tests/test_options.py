@@ -34,7 +34,7 @@ OPTIONS = [
     ],
     ["model=gat", "size=enhanced", "model.residual=false", "model.norm=none", "model.dropout=0"],
     ["model=roadnet", "training.schedule=warmup_cosine", "training.averaging=swa"],
-    ["model=roadnet", "size=enhanced", "model.segment_embedding=0", "training.precision=bf16"],
+    ["model=roadnet", "size=enhanced", "model.segment_embedding=4", "training.precision=bf16"],
     ["model=roadnet", "model.initialisation=he", "training.recompute_activations=true"],
     [
         "model=gcn",

@@ -55,13 +55,13 @@ class ModelSettings:
     segment_embedding: Annotated[
         int,
         Setting(
-            "learned features of every segment, roadnet alone; 0: none, and the model runs on "
-            "cities that it was not trained on",
+            "learned features of every segment, roadnet alone, for segments that are mostly "
+            "observed; 0: none, and the model runs on cities that it was not trained on",
             "",
             0,
             256,
         ),
-    ] = 8
+    ] = 0
 
 
 @dataclass(frozen=True)

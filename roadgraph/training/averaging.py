@@ -123,26 +123,29 @@ class Averaging(Callback):
 class BatchNormPass(Callback):
     """Makes a validation run fill the statistics of batch norm anew, as means over all batches.
 
-    The statistics of averaged weights are not the average of statistics (``update_bn`` of
-    :mod:`torch.optim.swa_utils`). Unlike there, dropout stays off, as it is in a forecast.
+    The statistics of averaged weights are not the average of statistics. As in ``update_bn`` of
+    :mod:`torch.optim.swa_utils`, and as when the weights were trained, dropout is on.
     """
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Forget the statistics; with momentum None PyTorch takes plain means."""
         del trainer
         self._momenta = {}
+        self._dropouts = [part for part in module.modules() if isinstance(part, nn.Dropout)]
         for norm in batch_norms(module):
             self._momenta[norm] = norm.momentum
             norm.reset_running_stats()
             norm.momentum = None
-            norm.train()
+        for part in (*self._momenta, *self._dropouts):
+            part.train()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Leave batch norm as it was found, but for its statistics."""
         del trainer, module
         for norm, momentum in self._momenta.items():
             norm.momentum = momentum
-            norm.eval()
+        for part in (*self._momenta, *self._dropouts):
+            part.eval()
 
 
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:

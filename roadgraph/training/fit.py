@@ -15,10 +15,11 @@ from roadgraph.training.checkpoints import checkpoint_path, forget, training_fin
 from roadgraph.training.diagnosis import diagnose, learned_by_heart
 from roadgraph.training.loop import (
     TrainingJob,
+    loss_in_validation,
+    refill_batch_norm,
     settings_in_force,
     train,
     untrained,
-    validated_again,
 )
 from roadgraph.training.processes import train_in_processes
 
@@ -124,8 +125,9 @@ def fit(
     model.load_state_dict(outcome.weights)
     losses = [epoch["val_loss"] for epoch in outcome.history]
     validation_loss = min(losses)
-    if options.averaging != "none":
-        validation_loss = validated_again(job, model, graph)
+    if options.averaging == "swa":
+        refill_batch_norm(job, model, graph)
+        validation_loss = loss_in_validation(job, model, graph)
     if job.checkpoint is not None:
         forget(job.checkpoint)
     trained = Trained(
@@ -182,6 +184,6 @@ def _diagnosis(
     if options.overfit_batches:
         return learned_by_heart(history, options.overfit_batches)
     text = diagnose(history).text
-    if options.averaging == "none":
+    if options.averaging != "swa":
         return text
     return f"{text}; the averaged weights that are kept have {validation_loss:.4g} in validation"

@@ -164,18 +164,29 @@ def train(
     return Outcome(progress.history, averaging.kept(progress.best))
 
 
-def validated_again(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> float:
-    """Return the validation loss of averaged weights, after their batch norm was filled anew."""
+def refill_batch_norm(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> None:
+    """Give a model whose weights were averaged the statistics of its own batches."""
+    if batch_norms(model):
+        _validate(job, model, graph, job.origins[0], BatchNormPass())
+
+
+def loss_in_validation(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> float:
+    """Return the loss of a trained model on the validation span."""
+    return _validate(job, model, graph, job.origins[1])
+
+
+def _validate(
+    job: TrainingJob,
+    model: MultiTaskModel,
+    graph: Graph,
+    origins: np.ndarray,
+    *callbacks: pl.Callback,
+) -> float:
     options = replace(job.settings.training, devices=1)
-    train_origins, validation_origins = job.origins
     module = ForecastModule(model, graph, job.dataset, options)
     with expected_warnings():
-        if batch_norms(model):
-            quiet_trainer(job, callbacks=[BatchNormPass()]).validate(
-                module, origin_loader(train_origins, options.batch_size, None), verbose=False
-            )
-        figures = quiet_trainer(job).validate(
-            module, origin_loader(validation_origins, options.batch_size, None), verbose=False
+        figures = quiet_trainer(job, callbacks=list(callbacks)).validate(
+            module, origin_loader(origins, options.batch_size, None), verbose=False
         )
     return float(figures[0]["val_loss"])
 

@@ -14,6 +14,10 @@ from roadgraph.settings import Settings
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
+class Killed(BaseException):
+    """Ends a training as a kill does; on a KeyboardInterrupt Lightning would turn off Ctrl+C."""
+
+
 def quick_settings(**groups: dict[str, object]) -> Settings:
     """Return settings of the toy city with two horizons, a short window and a short training."""
     quick: dict[str, dict[str, object]] = {
