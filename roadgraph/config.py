@@ -130,6 +130,11 @@ def _faults_of_task(settings: Settings) -> list[str]:
             for group in ("dataset", "training")
             if not getattr(settings, group).hidden_share
         ]
+    if settings.training.refit and settings.training.schedule == "plateau":
+        faults.append(
+            "training.refit: needs another training.schedule than plateau, which watches the "
+            "validation span"
+        )
     # Whatever the model's name is: a comparison puts others in its place.
     if settings.training.hidden_share and settings.model.segment_embedding:
         faults.append(

@@ -273,6 +273,10 @@ def test_the_list_of_settings_has_key_type_default_and_definition() -> None:
             ["training.hidden_share=0.3", "model.segment_embedding=8"],
             "model.segment_embedding: must be 0 with training.hidden_share above 0",
         ),
+        (
+            ["training.refit=true", "training.schedule=plateau"],
+            "training.refit: needs another training.schedule than plateau",
+        ),
         (["model.heads=3"], r"model\.heads: must divide 64 \(found 3\)"),
         (["city.name=''"], "city.name: names a folder"),
         (["city.name=../elsewhere"], "city.name: names a folder"),

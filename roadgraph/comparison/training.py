@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from roadgraph.comparison.judging import Judge, Verdict
     from roadgraph.dataset.dataset import Dataset
+    from roadgraph.models.graph import Graph
+    from roadgraph.models.multitask import MultiTaskModel
     from roadgraph.settings import Settings
 
 
@@ -46,9 +48,10 @@ def train_member(
     dataset = judge.dataset
     title = model_title(member.model, member.size)
     trained = fit(dataset, member, on_epoch, checkpoints=checkpoints)
-    said = partial(_answers, trained, dataset)
+    said = partial(_answers, trained.model, trained.graph, dataset)
     validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-    adjustment = fit_adjustment(said(validation), validation, dataset, member.training)
+    validated = _answers(trained.validated, trained.graph, dataset, validation)
+    adjustment = fit_adjustment(validated, validation, dataset, member.training)
     verdict = judge.verdict(adjustment.forecast(title, judge.origins, said(judge.origins)))
     facts = Facts(
         title,
@@ -67,15 +70,10 @@ def train_member(
     return write_run(facts, verdict, trained.history, bundle, folder)
 
 
-def _answers(trained: Trained, dataset: Dataset, origins: np.ndarray) -> dict[str, np.ndarray]:
-    return answers(
-        trained.model,
-        trained.graph,
-        dataset.inputs,
-        origins,
-        dataset.window,
-        dataset.preparation,
-    )
+def _answers(
+    model: MultiTaskModel, graph: Graph, dataset: Dataset, origins: np.ndarray
+) -> dict[str, np.ndarray]:
+    return answers(model, graph, dataset.inputs, origins, dataset.window, dataset.preparation)
 
 
 def _bundle(

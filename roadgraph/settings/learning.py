@@ -167,6 +167,14 @@ class TrainingSettings:
             "mean of the last quarter of the epochs (stochastic weight averaging)"
         ),
     ] = "none"
+    refit: Annotated[
+        bool,
+        Setting(
+            "when all is chosen, train once more on the training and the validation span together, "
+            "for as many epochs as were best; temperature, decisions and intervals stay those of "
+            "the first training",
+        ),
+    ] = False
     ema_decay: Annotated[
         float, Setting("ema: part of the average that stays a step", "", 0.5, 0.99999)
     ] = 0.99

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ def training_fingerprint(dataset: Dataset, settings: Settings) -> str:
     for array in (
         dataset.inputs, labels.congestion, labels.rush_hour, labels.speed_kph,
         dataset.grid.measured, roads.source, roads.target, roads.weight,
+        *((dataset.unseen_inputs,) if settings.training.hidden_share else ()),
     ):  # fmt: skip
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(memoryview(np.ascontiguousarray(array).data).cast("B"))
@@ -115,6 +117,18 @@ class EpochSeeds(Callback):
         pl.seed_everything(number, verbose=False)
 
 
+class LastEpoch(Callback):
+    """Ends a training after so many epochs, while schedules go by ``max_epochs``."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Stop after the last epoch."""
+        del module
+        trainer.should_stop = trainer.should_stop or trainer.current_epoch + 1 >= self._epochs
+
+
 class Progress(Checkpoint):
     """What remains of every epoch; the last to act at its end, when all else has its new state.
 
@@ -123,7 +137,8 @@ class Progress(Checkpoint):
 
     Attributes:
         history: figures, one entry an epoch.
-        best: weights of the epoch with the lowest validation loss.
+        best: weights of the epoch with the lowest validation loss, or of the last one.
+        seconds: that the epochs took, also those before a training was taken up.
 
     Args:
         on_epoch: called with the figures of every finished epoch.
@@ -132,6 +147,7 @@ class Progress(Checkpoint):
         watch: figures of gradients and units.
         path: of the state; None saves none.
         fingerprint: of the training.
+        last: keep the weights of the last epoch, whatever its loss.
     """
 
     def __init__(
@@ -142,9 +158,12 @@ class Progress(Checkpoint):
         watch: Watch,
         path: Path | None,
         fingerprint: str,
+        last: bool = False,
     ) -> None:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
+        self.seconds = 0.0
+        self._last = last
         self._on_epoch = on_epoch
         self._rate = rate
         self._averaging = averaging
@@ -163,17 +182,19 @@ class Progress(Checkpoint):
         """Train no further where early stopping had ended the training that is taken up."""
         del module
         trainer.should_stop = self._stopped
+        self._began = time.perf_counter() - self.seconds
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Note, keep, save and tell."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         figures |= {"learning_rate": self._rate.rate, **self._watch.figures()}
         self.history.append({"epoch": trainer.current_epoch, **figures})
-        if figures["val_loss"] < self._best_loss:
+        if self._last or figures["val_loss"] < self._best_loss:
             self._best_loss = figures["val_loss"]
             assert isinstance(module.model, torch.nn.Module)
             self.best = weights_of(self._averaging.validated(module.model))
         self._stopped = trainer.should_stop
+        self.seconds = time.perf_counter() - self._began
         if self._path is not None:
             self._save(trainer, self._path)
         self._on_epoch(self.history[-1])
@@ -193,6 +214,7 @@ class Progress(Checkpoint):
             "best": self.best,
             "best_loss": self._best_loss,
             "stopped": self._stopped,
+            "seconds": self.seconds,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -201,3 +223,4 @@ class Progress(Checkpoint):
         self.best = state_dict["best"]
         self._best_loss = state_dict["best_loss"]
         self._stopped = state_dict["stopped"]
+        self.seconds = state_dict["seconds"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from roadgraph.errors import SettingsError
 from roadgraph.training.checkpoints import checkpoint_path, forget, training_fingerprint
 from roadgraph.training.diagnosis import diagnose, learned_by_heart
 from roadgraph.training.loop import (
+    Outcome,
     TrainingJob,
     loss_in_validation,
     refill_batch_norm,
@@ -43,17 +43,20 @@ class Trained:
 
     Attributes:
         model: with the weights that ``training.averaging`` keeps, on the CPU, ready to predict.
+        validated: that has not seen the validation span; ``model`` itself without
+            ``training.refit``.
         graph: that it was trained on, on the CPU.
         history: one entry an epoch: losses in all and by task, ``learning_rate`` (of the last
             step), ``grad_norm/<layer>`` and ``dead_relu/<layer>`` (share of units).
         best_epoch: place in ``history`` with the lowest validation loss.
-        seconds: of training; of the last part where it was taken up.
+        seconds: of all epochs, also those before it was taken up.
         device: on which it ran.
-        validation_loss: of the weights that are kept.
+        validation_loss: of ``validated``.
         diagnosis: one line on how the training went.
     """
 
     model: MultiTaskModel
+    validated: MultiTaskModel
     graph: Graph
     history: list[dict[str, float]]
     best_epoch: int
@@ -119,29 +122,58 @@ def fit(
         _trace_folder(trace, checkpoints) / TRACE if options.profile else None,
     )
     _check(job)
-    started = time.perf_counter()
-    outcome = (train if options.devices == 1 else train_in_processes)(job, on_epoch)
-    model, graph = untrained(job)
-    model.load_state_dict(outcome.weights)
+    model, graph, outcome = _trained(job, on_epoch)
     losses = [epoch["val_loss"] for epoch in outcome.history]
-    validation_loss = min(losses)
+    best_epoch, validation_loss = losses.index(min(losses)), min(losses)
     if options.averaging == "swa":
-        refill_batch_norm(job, model, graph)
         validation_loss = loss_in_validation(job, model, graph)
-    if job.checkpoint is not None:
-        forget(job.checkpoint)
+    validated, seconds, jobs = model, outcome.seconds, [job]
+    if options.refit:
+        # The mean of the last quarter needs all epochs.
+        epochs = options.max_epochs if options.averaging == "swa" else best_epoch + 1
+        jobs.append(_refitting(job, epochs))
+        model, graph, refitted = _trained(jobs[-1], on_epoch)
+        seconds += refitted.seconds
+    for each in jobs:
+        if each.checkpoint is not None:
+            forget(each.checkpoint)
     trained = Trained(
         model.cpu().eval(),
+        validated.cpu().eval(),
         graph,
         outcome.history,
-        losses.index(min(losses)),
-        time.perf_counter() - started,
+        best_epoch,
+        seconds,
         device,
         validation_loss,
         _diagnosis(outcome.history, options, validation_loss),
     )
     logger.info("%s", trained.diagnosis)
     return trained
+
+
+def _trained(
+    job: TrainingJob, on_epoch: Callable[[dict[str, float]], None]
+) -> tuple[MultiTaskModel, Graph, Outcome]:
+    options = job.settings.training
+    outcome = (train if options.devices == 1 else train_in_processes)(job, on_epoch)
+    model, graph = untrained(job)
+    model.load_state_dict(outcome.weights)
+    if options.averaging == "swa":
+        refill_batch_norm(job, model, graph)
+    return model, graph, outcome
+
+
+def _refitting(job: TrainingJob, epochs: int) -> TrainingJob:
+    """Return the second training, with a state of its own."""
+    path = job.checkpoint
+    return replace(
+        job,
+        checkpoint=None if path is None else path.with_stem(f"{path.stem}-refit"),
+        fingerprint=f"{job.fingerprint} {epochs}",
+        trace=None,
+        refit_epochs=epochs,
+    )
 
 
 def _checkpoint(

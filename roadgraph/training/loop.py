@@ -13,11 +13,12 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.strategies import DDPStrategy
 
+from roadgraph.dataset.splits import Span
 from roadgraph.models.graph import road_graph
 from roadgraph.models.registry import build_model
 from roadgraph.training.averaging import Averaging, BatchNormPass, batch_norms
 from roadgraph.training.batches import origin_loader
-from roadgraph.training.checkpoints import EpochSeeds, Progress, usable_checkpoint
+from roadgraph.training.checkpoints import EpochSeeds, LastEpoch, Progress, usable_checkpoint
 from roadgraph.training.module import ForecastModule
 from roadgraph.training.nonfinite import FiniteLoss
 from roadgraph.training.profiling import StepTrace
@@ -58,6 +59,8 @@ class TrainingJob:
         checkpoint: file of the state; None keeps none.
         fingerprint: of the training.
         trace: file for the trace of the first steps; None writes none.
+        refit_epochs: train on the training and the validation span for so many epochs and keep the
+            last weights; None: train on the one, validate on the other and keep the best.
     """
 
     dataset: Dataset
@@ -66,24 +69,29 @@ class TrainingJob:
     checkpoint: Path | None = None
     fingerprint: str = ""
     trace: Path | None = None
+    refit_epochs: int | None = None
 
     @property
     def origins(self) -> tuple[np.ndarray, np.ndarray]:
         """Where to train and where to validate, the same few batches in a self-check."""
         options, reach = self.settings.training, max(self.dataset.horizons)
-        train = self.dataset.splits.train.origins(self.dataset.window, reach)
+        splits, window = self.dataset.splits, self.dataset.window
+        train = splits.train.origins(window, reach)
         if options.overfit_batches:
             train = train[: options.overfit_batches * options.batch_size]
             return train, train
-        return train, self.dataset.splits.validation.origins(self.dataset.window, reach)
+        if self.refit_epochs is not None:
+            train = Span(splits.train.start, splits.validation.stop).origins(window, reach)
+        return train, splits.validation.origins(window, reach)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training process hands back: the history and the weights to keep, on the CPU."""
+    """What a training process hands back: history, weights to keep (on the CPU), time it took."""
 
     history: list[dict[str, float]]
     weights: dict[str, torch.Tensor]
+    seconds: float
 
 
 def settings_in_force(settings: Settings) -> Settings:
@@ -93,7 +101,7 @@ def settings_in_force(settings: Settings) -> Settings:
     return replace(
         settings,
         model=replace(settings.model, dropout=0.0),
-        training=replace(settings.training, noise_std=0.0, hidden_share=0.0),
+        training=replace(settings.training, noise_std=0.0, hidden_share=0.0, refit=False),
     )
 
 
@@ -128,7 +136,10 @@ def train(
     model, graph = untrained(job)
     module = ForecastModule(model, graph, job.dataset, options)
     rate, averaging, watch = RateSchedule(options), Averaging(options), Watch(model)
-    progress = Progress(on_epoch, rate, averaging, watch, job.checkpoint, job.fingerprint)
+    refit = job.refit_epochs is not None
+    progress = Progress(
+        on_epoch, rate, averaging, watch, job.checkpoint, job.fingerprint, last=refit
+    )
     callbacks: list[pl.Callback] = [
         EpochSeeds(options.seed),
         FiniteLoss(model, job.dataset.preparation.channels),
@@ -137,7 +148,9 @@ def train(
         rate,
         progress,
     ]
-    if options.averaging != "swa":
+    if job.refit_epochs is not None:
+        callbacks.append(LastEpoch(job.refit_epochs))
+    elif options.averaging != "swa":
         callbacks.append(EarlyStopping("val_loss", patience=options.patience))
     if job.trace is not None and rank == 0:
         callbacks.append(StepTrace(job.trace))
@@ -161,7 +174,7 @@ def train(
             ckpt_path=_state_to_resume(job),
             weights_only=True,
         )
-    return Outcome(progress.history, averaging.kept(progress.best))
+    return Outcome(progress.history, averaging.kept(progress.best), progress.seconds)
 
 
 def refill_batch_norm(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> None:

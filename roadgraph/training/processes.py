@@ -70,10 +70,9 @@ def _listen(said: Any, workers: list[Any], on_epoch: Callable[[dict[str, float]]
         if kind == "outcome":
             for worker in workers:
                 worker.join()
-            history, weights = value
-            return Outcome(
-                history, {name: torch.from_numpy(array) for name, array in weights.items()}
-            )
+            history, weights, seconds = value
+            tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
+            return Outcome(history, tensors, seconds)
         on_epoch(value)
 
 
@@ -117,7 +116,7 @@ def _work(rank: int, count: int, port: int, job: TrainingJob, said: Any) -> None
     if rank == 0:
         # As arrays: tensors would travel through shared memory that ends with this process.
         weights = {name: value.numpy() for name, value in outcome.weights.items()}
-        said.put(("outcome", (outcome.history, weights)))
+        said.put(("outcome", (outcome.history, weights, outcome.seconds)))
 
 
 @contextmanager

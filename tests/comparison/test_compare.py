@@ -257,6 +257,27 @@ def test_another_task_runs_everything(city: Settings) -> None:
     assert begun(replace(city, task="nowcast_same_slice")) == [*BASELINES, *MODELS]
 
 
+def test_two_tasks_never_share_a_run(
+    city: Settings, compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: dict[str, list[str]] = {}
+
+    def keep(task: str) -> Callable[..., Run]:
+        def run(name: str, make: object, judge: Judge, key: str, folder: Path) -> Run:
+            del name, make, judge, folder
+            keys.setdefault(task, []).append(key)
+            return compared.runs[0]
+
+        return run
+
+    # Both look no minute ahead, so that nothing but the task tells them apart.
+    for task in ("estimate_hidden", "nowcast_same_slice"):
+        monkeypatch.setattr(compare, "run_baseline", keep(task))
+        compare_members(replace(city, task=task), [], SEEDS)
+    assert len(keys["estimate_hidden"]) == len(BASELINES)
+    assert not set(keys["estimate_hidden"]) & set(keys["nowcast_same_slice"])
+
+
 @pytest.mark.usefixtures("nothing_is_run")
 @pytest.mark.parametrize(
     "changed", [with_input, with_link_weight, with_score_label, with_rush_hour]

@@ -15,7 +15,7 @@ from tests.dataset.toy import toy_dataset, toy_settings
 
 
 class Killed(BaseException):
-    """Ends a training as a kill does; on a KeyboardInterrupt Lightning would turn off Ctrl+C."""
+    """Ends a training as a kill does; Lightning makes a SystemExit of a KeyboardInterrupt."""
 
 
 def quick_settings(**groups: dict[str, object]) -> Settings:

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from roadgraph.dataset.dataset import Dataset
+from roadgraph.dataset.splits import Span
 from roadgraph.errors import SettingsError
 from roadgraph.settings import Backbone, Settings
 from roadgraph.training.diagnosis import diagnose
 from roadgraph.training.fit import choose_device, fit
 from roadgraph.training.inference import answers
-from roadgraph.training.loop import TrainingJob, settings_in_force, untrained
+from roadgraph.training.loop import TrainingJob, settings_in_force, train, untrained
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
@@ -84,6 +85,31 @@ def test_training_does_not_read_the_test_span(dataset: Dataset) -> None:
     inputs[start:] = np.nan
     poisoned = replace(dataset, inputs=inputs)
     assert fit(poisoned, settings_for()).history == fit(dataset, settings_for()).history
+
+
+def test_a_refit_learns_the_validation_span_too_for_the_best_number_of_epochs(
+    dataset: Dataset,
+) -> None:
+    options = {
+        "max_epochs": 8, "schedule": "warmup_cosine", "learning_rate": 0.1, "noise_std": 0,
+        "class_weights": "none",
+    }  # fmt: skip
+    once, again = (fit(dataset, settings_for(**options, refit=refit)) for refit in (False, True))
+    assert again.history == once.history
+    assert again.diagnosis == once.diagnosis
+    assert once.validated is once.model
+    first, kept = once.model.state_dict(), again.validated.state_dict()
+    assert all(torch.equal(first[name], kept[name]) for name in first)
+    # The same by hand: a dataset whose training span reaches to the end of the validation span.
+    splits = dataset.splits
+    longer = Span(splits.train.start, splits.validation.stop)
+    both = replace(dataset, splits=replace(splits, train=longer))
+    job = TrainingJob(both, settings_for(**options), "cpu", refit_epochs=once.best_epoch + 1)
+    by_hand = train(job, lambda figures: None).weights
+    assert once.best_epoch < 7
+    refitted = again.model.state_dict()
+    assert all(torch.equal(by_hand[name], refitted[name]) for name in by_hand)
+    assert not all(torch.equal(first[name], refitted[name]) for name in first)
 
 
 def test_a_training_ends_with_a_diagnosis(dataset: Dataset) -> None:
