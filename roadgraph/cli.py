@@ -241,8 +241,8 @@ def compare(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Models, separated by commas, or all.  [default: mlp-simple, and gcn-enhanced and "
-            "roadnet-simple with their controls]",
+            help="Models, separated by commas, or all; those with a graph bring their controls "
+            "along.  [default: mlp-simple,gcn-enhanced,roadnet-simple]",
             show_default=False,
         ),
     ] = None,
@@ -252,19 +252,21 @@ def compare(
     What was trained already on the same data with the same settings is not trained again.
     """
     settings = _settings(overrides)
-    titles = [name.strip() for name in models.split(",")] if models else None
-    comparison = _compare(settings, titles, settings.evaluation.seeds)
+    from roadgraph.comparison.members import DEFAULT_MEMBERS, with_controls
+
+    titles = [name.strip() for name in models.split(",")] if models else DEFAULT_MEMBERS
+    comparison = _compare(settings, with_controls(titles), settings.evaluation.seeds)
     _show_tracking(comparison)
     if comparison.compared.failures:
         raise typer.Exit(1)
 
 
-def _compare(settings: Settings, titles: Sequence[str] | None, seeds: Sequence[int]) -> Comparison:
+def _compare(settings: Settings, titles: Sequence[str], seeds: Sequence[int]) -> Comparison:
     with notes.status("loading"):
-        from roadgraph.comparison.members import DEFAULT_MEMBERS, members_of
+        from roadgraph.comparison.members import members_of
         from roadgraph.workflow import run_comparison
 
-    members = members_of(settings, titles or DEFAULT_MEMBERS)
+    members = members_of(settings, titles)
     epochs = settings.training.max_epochs
     with _progress() as bars:
         tasks: dict[str, Any] = {}

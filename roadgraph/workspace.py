@@ -57,9 +57,12 @@ class Workspace:
         """Return the folder of the trained model ``title``."""
         return self.root / "bundles" / title
 
-    def run(self, title: str, seed: int) -> Path:
-        """Return the folder of a forecaster's run with a seed: scores, figures, bundle."""
-        return self.root / "runs" / title.replace(" ", "-") / f"seed-{seed}"
+    def run(self, title: str, seed: int, key: str) -> Path:
+        """Return the folder of a forecaster's run with a seed: scores, figures, bundle.
+
+        Runs on other data or with other settings, and so of another ``key``, stand beside it.
+        """
+        return self.root / "runs" / title.replace(" ", "-") / f"seed-{seed}-{key[:8]}"
 
     def checkpoints(self, title: str, seed: int) -> Path:
         """Return where the training of a model with a seed is taken up from."""

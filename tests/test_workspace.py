@@ -17,10 +17,11 @@ def test_every_city_has_its_own_folder_and_all_share_one_mlflow_store() -> None:
 
 def test_every_run_has_a_folder_of_its_own() -> None:
     workspace = Workspace.of(Settings(workspace="work"))
-    assert workspace.run("gradient boosting", 0) == Path(
-        "work/sample/runs/gradient-boosting/seed-0"
+    assert workspace.run("gradient boosting", 0, "0123456789") == Path(
+        "work/sample/runs/gradient-boosting/seed-0-01234567"
     )
-    assert workspace.run("mlp-simple", 2) != workspace.run("mlp-simple", 1)
+    folders = {workspace.run("mlp-simple", seed, key) for seed in (1, 2) for key in ("a", "b")}
+    assert len(folders) == 4
     assert workspace.checkpoints("mlp-simple", 2) == Path(
         "work/sample/checkpoints/mlp-simple/seed-2"
     )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from roadgraph import __version__
 from roadgraph.comparison.baselines import Roads, baseline_makers, run_baseline
 from roadgraph.comparison.judging import Judge
+from roadgraph.comparison.members import CONTROL, WITH_GRAPH
 from roadgraph.comparison.runs import NO_SEED, Run, read_run
 from roadgraph.comparison.training import train_member
 from roadgraph.dataset.loading import load_dataset
@@ -24,20 +29,24 @@ from roadgraph.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from roadgraph.comparison.baselines import Forecaster
     from roadgraph.dataset.dataset import Dataset
     from roadgraph.settings import Settings
 
     Progress = Callable[[str, dict[str, float]], None]
 
-NOT_IN_KEY = ("device", "devices", "resume", "profile", "seed")
+NOT_IN_KEY = ("device", "resume", "seed")
 """Settings of a training that its figures do not depend on, or that stand beside the key."""
+
+LIBRARIES = ("torch", "torch-geometric", "pytorch-lightning", "lightgbm", "numpy")
+"""Other versions of these may give other figures."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A member that could not be trained with one seed, and why."""
+    """A forecaster that could not be run with one seed, and why."""
 
     title: str
     seed: int
@@ -81,7 +90,19 @@ class Compared:
     def best_of(self, title: str) -> Run:
         """Return the run of a model whose seed did best on the validation span."""
         runs = [run for run in self.runs if run.facts.title == title]
-        return min(runs, key=lambda run: run.facts.validation_loss or 0.0)
+        return min(runs, key=_validation_loss)
+
+    @property
+    def without_control(self) -> list[str]:
+        """The models that pass messages along the links and whose control is not among them."""
+        titles = self.titles
+        return [
+            title
+            for title in titles
+            if title.startswith(WITH_GRAPH)
+            and not title.endswith(CONTROL)
+            and f"{title}{CONTROL}" not in titles
+        ]
 
     def _table(self, which: str) -> pd.DataFrame:
         tables = []
@@ -102,7 +123,8 @@ def compare_members(
     """Run every member with every seed, and the baselines, on the same cells.
 
     A run whose data and settings have not changed is not run again, so that a comparison that was
-    interrupted goes on where it was. A member that fails is left out, and the others go on.
+    interrupted goes on where it was. A member or a baseline that fails is left out, and the others
+    go on. What is named twice runs once.
 
     Args:
         settings: of the city and its data, the same for all members.
@@ -123,32 +145,54 @@ def compare_members(
         network.segments["road_class"].astype(str).to_numpy(),
     )
     judge = Judge.of(dataset, roads.road_class, settings)
-    of_data = _key_of_data(dataset, judge, settings)
-    runs: list[Run] = []
+    of_data = _key_of_data(dataset, judge, roads, settings)
+    asked: list[tuple[str, int, Callable[[], Run]]] = []
     for name, make in baseline_makers(dataset, settings, roads).items():
-        key = fingerprint([of_data, name, settings.training.decision])
-        folder = workspace.run(name, NO_SEED)
-        found = read_run(folder, key)
-        if found is None:
-            on_run(name)
-            found = run_baseline(name, make, judge, key, folder)
-        runs.append(found)
-    failures: list[Failure] = []
-    for member in members:
-        for seed in seeds:
+        run = partial(_baseline_of, name, make, judge, of_data, settings, workspace, on_run)
+        asked.append((name, NO_SEED, run))
+    baselines = len(asked)
+    by_title = {model_title(member.model, member.size): member for member in members}
+    for title, member in by_title.items():
+        for seed in dict.fromkeys(seeds):
             seeded = replace(member, training=replace(member.training, seed=seed))
-            try:
-                runs.append(_run_of(seeded, judge, of_data, workspace, on_epoch, on_run))
-            except Exception as error:
-                # One member must not cost the others their night.
-                if len(members) * len(seeds) == 1:
-                    raise
-                title = model_title(member.model, member.size)
-                logger.warning("%s with seed %d failed", title, seed, exc_info=True)
-                failures.append(Failure(title, seed, _one_line(error)))
-    if members and len(failures) == len(members) * len(seeds):
-        raise TrainingError(f"every model failed; the first: {failures[0].reason}")
+            trained = partial(_run_of, seeded, judge, of_data, workspace, on_epoch, on_run)
+            asked.append((title, seed, trained))
+    runs: list[Run] = []
+    failures: list[Failure] = []
+    for title, seed, run_one in asked:
+        try:
+            runs.append(run_one())
+        except Exception as error:
+            # One forecaster must not cost the others their night.
+            if len(asked) == baselines + 1 and seed != NO_SEED:
+                raise
+            logger.warning("%s with seed %d failed", title, seed, exc_info=True)
+            failures.append(Failure(title, seed, _one_line(error)))
+    failed = [failure for failure in failures if failure.seed != NO_SEED]
+    if failed and len(failed) == len(asked) - baselines:
+        raise TrainingError(
+            f"every model failed; the first, {failed[0].title}: {failed[0].reason}; "
+            "`roadgraph -v compare` shows where"
+        )
     return Compared(tuple(runs), tuple(failures), judge)
+
+
+def _baseline_of(
+    name: str,
+    make: Callable[[], Forecaster],
+    judge: Judge,
+    of_data: str,
+    settings: Settings,
+    workspace: Workspace,
+    on_run: Callable[[str], None],
+) -> Run:
+    key = fingerprint([of_data, name, settings.training.decision])
+    folder = workspace.run(name, NO_SEED, key)
+    found = read_run(folder, key)
+    if found is not None:
+        return found
+    on_run(name)
+    return run_baseline(name, make, judge, key, folder)
 
 
 def _run_of(
@@ -164,7 +208,7 @@ def _run_of(
         name: value for name, value in asdict(member.training).items() if name not in NOT_IN_KEY
     }
     key = fingerprint([of_data, repr(asdict(member.model)), member.size, repr(training)])
-    folder = workspace.run(title, seed)
+    folder = workspace.run(title, seed, key)
     found = read_run(folder, key)
     if found is not None:
         return found
@@ -180,11 +224,19 @@ def _run_of(
     )
 
 
-def _key_of_data(dataset: Dataset, judge: Judge, settings: Settings) -> str:
+def _key_of_data(dataset: Dataset, judge: Judge, roads: Roads, settings: Settings) -> str:
     """Return the fingerprint of what all runs of a comparison have in common."""
     labels = [dataset.labels, dataset.score_labels, *([judge.truth] if judge.truth else [])]
     arrays = [
         dataset.inputs,
+        dataset.unseen_inputs,
+        dataset.grid.measured,
+        dataset.hidden,
+        dataset.free_flow_kph,
+        dataset.label_free_flow_kph,
+        roads.length_m,
+        np.asarray(roads.road_class, dtype=str),
+        np.asarray(dataset.grid.segment_ids, dtype=str),
         dataset.graph.source,
         dataset.graph.target,
         dataset.graph.weight,
@@ -192,8 +244,21 @@ def _key_of_data(dataset: Dataset, judge: Judge, settings: Settings) -> str:
     ]
     evaluation = asdict(judge.settings)
     del evaluation["seeds"]
-    asked = [__version__, settings.task, repr(asdict(settings.dataset)), repr(evaluation)]
+    asked = [
+        __version__,
+        *(f"{name} {version(name)}" for name in LIBRARIES),
+        settings.task,
+        settings.city.timezone,
+        dataset.graph.fingerprint,
+        *(repr(asdict(group)) for group in (settings.dataset, settings.labels)),
+        repr(evaluation),
+    ]
     return fingerprint([digest_of_arrays(arrays), *asked])
+
+
+def _validation_loss(run: Run) -> float:
+    loss = run.facts.validation_loss
+    return math.inf if loss is None else loss
 
 
 def _one_line(error: Exception) -> str:

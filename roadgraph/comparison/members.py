@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
     from roadgraph.settings import Settings
 
-DEFAULT_MEMBERS = (
-    "mlp-simple",
-    "gcn-enhanced",
-    "gcn-enhanced-self-loops",
-    "roadnet-simple",
-    "roadnet-simple-self-loops",
-)
+DEFAULT_MEMBERS = ("mlp-simple", "gcn-enhanced", "roadnet-simple")
+WITH_GRAPH = ("gcn", "gat", "roadnet")
+"""Backbones that pass messages along the links; the others are the same without any."""
+CONTROL = "-self-loops"
+"""Behind the title of a model: the same on a graph in which every segment hears itself alone."""
 
 
 def members_of(settings: Settings, titles: Sequence[str]) -> list[Settings]:
@@ -54,9 +52,16 @@ def all_titles() -> list[str]:
         f"{name}-{size}{control}"
         for name in BACKBONES
         for size in SIZES
-        for control in (("", "-self-loops") if name in WITH_GRAPH else ("",))
+        for control in (("", CONTROL) if name in WITH_GRAPH else ("",))
     ]
 
 
-WITH_GRAPH = ("gcn", "gat", "roadnet")
-"""Backbones that pass messages along the links; the others are the same without any."""
+def with_controls(titles: Sequence[str]) -> list[str]:
+    """Return ``titles`` with the missing control behind each model that has a graph."""
+    completed = []
+    for title in titles:
+        completed.append(title)
+        control = f"{title}{CONTROL}"
+        if title.startswith(WITH_GRAPH) and not title.endswith(CONTROL) and control not in titles:
+            completed.append(control)
+    return completed

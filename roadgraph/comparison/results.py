@@ -77,6 +77,11 @@ def notes_of(compared: Compared, settings: Settings) -> list[str]:
         notes.append("Rush hour is a function of the clock here, so its score says nothing.")
     notes += graph_sentences(verdict_table(compared.scores))
     notes += [
+        f"{title} stands without its control, so nothing shows whether the graph helps; "
+        f"`roadgraph compare --models {title}` trains it too."
+        for title in compared.without_control
+    ]
+    notes += [
         f"{item.title} with seed {item.seed} failed and is missing: {item.reason}"
         for item in compared.failures
     ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from roadgraph.comparison.judging import Judge, Verdict
     from roadgraph.dataset.dataset import Dataset
+    from roadgraph.evaluation.forecast import Forecast
     from roadgraph.models.graph import Graph
     from roadgraph.models.multitask import MultiTaskModel
     from roadgraph.settings import Settings
@@ -47,19 +48,23 @@ def train_member(
     """
     dataset = judge.dataset
     title = model_title(member.model, member.size)
-    trained = fit(dataset, member, on_epoch, checkpoints=checkpoints)
+    trained = fit(dataset, member, on_epoch, checkpoints=checkpoints, trace=checkpoints)
     said = partial(_answers, trained.model, trained.graph, dataset)
     validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
     validated = _answers(trained.validated, trained.graph, dataset, validation)
     adjustment = fit_adjustment(validated, validation, dataset, member.training)
-    verdict = judge.verdict(adjustment.forecast(title, judge.origins, said(judge.origins)))
+
+    def forecast(origins: np.ndarray) -> Forecast:
+        return adjustment.forecast(title, origins, said(origins))
+
+    verdict = judge.verdict(forecast(judge.origins))
     facts = Facts(
         title,
         member.training.seed,
         baseline=False,
         key=key,
         training_seconds=trained.seconds,
-        prediction_ms=prediction_ms(said, judge.origins),
+        prediction_ms=prediction_ms(forecast, judge.origins),
         parameters=sum(value.numel() for value in trained.model.parameters()),
         best_epoch=trained.best_epoch,
         validation_loss=trained.validation_loss,

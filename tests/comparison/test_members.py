@@ -1,6 +1,6 @@
 import pytest
 
-from roadgraph.comparison.members import DEFAULT_MEMBERS, all_titles, members_of
+from roadgraph.comparison.members import DEFAULT_MEMBERS, all_titles, members_of, with_controls
 from roadgraph.errors import SettingsError
 from roadgraph.models.registry import model_title
 from roadgraph.settings import Settings
@@ -25,7 +25,18 @@ def test_all_is_every_backbone_in_both_sizes_and_the_controls_of_those_with_a_gr
     assert "mlp-simple-self-loops" not in titles
 
 
-def test_by_default_every_model_with_a_graph_has_its_control() -> None:
-    for title in DEFAULT_MEMBERS:
-        if title.startswith(("gcn", "gat", "roadnet")) and not title.endswith("-self-loops"):
-            assert f"{title}-self-loops" in DEFAULT_MEMBERS
+def test_every_model_with_a_graph_gets_the_control_that_is_missing() -> None:
+    asked = ["mlp-simple", "gat-simple", "gcn-enhanced", "gcn-enhanced-self-loops"]
+    assert with_controls(asked) == [
+        "mlp-simple",
+        "gat-simple",
+        "gat-simple-self-loops",
+        "gcn-enhanced",
+        "gcn-enhanced-self-loops",
+    ]
+    assert with_controls(["all"]) == ["all"]
+    assert with_controls(["roadnet-simple-self-loops"]) == ["roadnet-simple-self-loops"]
+
+
+def test_the_default_members_are_known_with_their_controls() -> None:
+    assert len(members_of(Settings(), with_controls(DEFAULT_MEMBERS))) == 5
