@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_OBSERVATIONS = 3  # a mean of fewer is left for one over a wider class of times
+LEAST_SEGMENTS = 5  # observed ones of a road class, for what is typical of an unobserved one
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,12 @@ def fit_unseen_history(
 ) -> tuple[History, np.ndarray]:
     """Return what is typical of each segment as if it had never been observed.
 
-    The mean of speed over limit of the observed segments of its road class (of all classes where
-    none was), by time of the week, times its own limit. Where limits are unknown their median
-    stands for them; where none is known, speeds themselves are averaged.
+    The mean of speed over limit of the observed segments of its road class, by time of the week,
+    times its own limit. Of all classes where fewer than ``LEAST_SEGMENTS`` of its own were
+    observed: in a class of few, a segment that is but treated as unobserved would meet its own
+    observations again. (To leave each one's own out would be worse: it could be worked out from
+    how far each mean lies from the others.) Where limits are unknown their median stands for them;
+    where none is known, speeds themselves are averaged.
 
     Args:
         speed_kph: ``[T, N]`` of the **training span alone**, NaN where unknown.
@@ -130,8 +134,8 @@ def fit_unseen_history(
     np.add.at(count.T, place, observed.T)
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     overall = total.sum(axis=1) / np.maximum(count.sum(axis=1), 1)
-    missing = count.sum(axis=0) == 0
-    mean[:, missing] = np.where(count.sum(axis=1) > 0, overall, np.nan)[:, None]
+    few = np.bincount(place[observed.any(axis=0)], minlength=len(names)) < LEAST_SEGMENTS
+    mean[:, few] = np.where(count.sum(axis=1) > 0, overall, np.nan)[:, None]
     history, left_out = fit_history(mean, slice_starts, zone, slice_minutes)
     week = (history.week[:, place] * limit).astype(np.float32)
     return History(week, slice_minutes), (left_out[:, place] * limit).astype(np.float32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roadgraph.calendar import local_hours, local_weekdays
+from roadgraph.dataset.history import LEAST_SEGMENTS
 from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def unseen_free_flow_kph(
 ) -> np.ndarray:
     """Return the free flow of each segment as if it had never been observed, ``[N]`` in km/h.
 
-    Its limit times the median of free flow over limit of the road class (of all classes where none
-    of its own was observed); without a limit the median free flow, of the class or of all.
+    Its limit times the median of free flow over limit of the road class (of all classes where
+    fewer than ``LEAST_SEGMENTS`` of its own were observed, see
+    :func:`~roadgraph.dataset.history.fit_unseen_history`); without a limit the median free flow,
+    of the class or of all.
 
     Args:
         free_flow: ``[N]`` in km/h, NaN where a segment was never observed.
@@ -89,7 +92,8 @@ def _median_by_class(values: np.ndarray, road_class: np.ndarray, default: float)
     result = np.full(len(values), overall)
     for name in np.unique(road_class[known]):
         own = road_class == name
-        result[own] = np.median(values[own & known])
+        if (own & known).sum() >= LEAST_SEGMENTS:
+            result[own] = np.median(values[own & known])
     return result
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from roadgraph.dataset.history import LEAST_SEGMENTS
 from roadgraph.dataset.labels import (
     congestion_classes,
     free_flow_kph,
@@ -85,15 +86,27 @@ def test_free_flow_without_a_limit_is_the_percentile_alone() -> None:
 
 
 def test_free_flow_of_a_segment_never_seen_is_its_limit_times_its_class_share_of_it() -> None:
-    speed = np.array([[40.0, np.nan, np.nan, 60.0, np.nan]])
-    limit = np.array([50.0, 70.0, np.nan, 50.0, 100.0])
-    road_class = np.array(["residential", "residential", "residential", "primary", "trunk"])
+    seen, never = [40.0] * LEAST_SEGMENTS, [np.nan] * 2
+    speed = np.array([[*seen, *never, 60.0, 60.0, np.nan]])
+    limit = np.array([50.0] * LEAST_SEGMENTS + [70.0, np.nan, 50.0, 50.0, 100.0])
+    road_class = np.array(["residential"] * (LEAST_SEGMENTS + 2) + ["primary"] * 2 + ["trunk"])
     flow = free_flow_kph(speed, limit, road_class, LabelsSettings())
-    # residential drives at 0.8 of the limit, all classes together at 1.0; the third has no limit
-    np.testing.assert_allclose(flow, [40, 56, 40, 60, 100])
+    # residential drives at 0.8 of the limit, as does the middle one of all; one has no limit
+    np.testing.assert_allclose(flow, [*seen, 56, 40, 60, 60, 80])
 
 
-def test_unseen_free_flow_of_a_segment_that_was_seen_leaves_its_own_out_only_by_its_class() -> None:
+def test_free_flow_of_a_class_of_few_is_that_of_all_classes() -> None:
+    flow = np.array([40.0] * LEAST_SEGMENTS + [90.0] * (LEAST_SEGMENTS - 1))
+    road_class = np.array(["residential"] * LEAST_SEGMENTS + ["trunk"] * (LEAST_SEGMENTS - 1))
+    unseen = unseen_free_flow_kph(flow, np.full(len(flow), 50.0), road_class)
+    np.testing.assert_allclose(unseen, 40)
+    enough = unseen_free_flow_kph(
+        np.append(flow, 90.0), np.full(len(flow) + 1, 50.0), np.append(road_class, "trunk")
+    )
+    np.testing.assert_allclose(enough, [40.0] * LEAST_SEGMENTS + [90.0] * LEAST_SEGMENTS)
+
+
+def test_unseen_free_flow_is_the_same_share_of_the_limit_for_all_of_a_class() -> None:
     flow = unseen_free_flow_kph(
         np.array([40.0, 60.0, np.nan]), np.array([50.0, 50.0, 30.0]), ONE_CLASS
     )

@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from roadgraph.dataset.history import LEAST_SEGMENTS
 from roadgraph.dataset.preparation import Preparation, fit_preparation
 from roadgraph.schema import FEATURES, HISTORY_CHANNELS, OBSERVED_CHANNEL, STATIC_FEATURES
 from roadgraph.settings import DatasetSettings
@@ -125,21 +126,40 @@ def test_the_grid_is_left_as_it_was() -> None:
 
 
 def test_a_segment_never_seen_shows_what_is_typical_of_its_class() -> None:
-    speed = np.full((96 * 4, 3), NAN)
-    speed[:, 0] = 20.0
-    speed[:, 1] = 40.0
+    seen = 2 * LEAST_SEGMENTS
+    speed = np.full((96 * 4, seen + 1), NAN)
+    speed[:, :LEAST_SEGMENTS] = 20.0
+    speed[:, LEAST_SEGMENTS:seen] = 40.0
     segments = segments_of(grid_of(speed))
-    segments["road_class"] = ["a", "b", "a"]
-    segments["speed_limit_kph"] = [50.0, 50.0, 30.0]
+    segments["road_class"] = ["a"] * LEAST_SEGMENTS + ["b"] * LEAST_SEGMENTS + ["a"]
+    segments["speed_limit_kph"] = [50.0] * seen + [30.0]
+    flow = np.full(seen + 1, 50.0)
     fitted = fit_preparation(
-        grid_of(speed), segments, np.full(3, 50.0), UTC, DatasetSettings(fill="mean"), reach=1
+        grid_of(speed), segments, flow, UTC, DatasetSettings(fill="mean"), reach=1
     )
     known = fitted.known.inputs(grid_of(speed), UTC) * fitted.known.std + fitted.known.mean
     mean_speed, typical = known[0, :, 0], known[0, :, known.shape[2] - 6]
     assert fitted.known.channels[-6] == HISTORY_CHANNELS[0]
     # Class a drives at 0.4 of its limit.
-    np.testing.assert_allclose(mean_speed, [20, 40, 12], rtol=1e-5)
-    np.testing.assert_allclose(typical, [20, 40, 12], rtol=1e-5)
+    for shown in (mean_speed, typical):
+        np.testing.assert_allclose(shown[[0, LEAST_SEGMENTS, seen]], [20, 40, 12], rtol=1e-5)
+
+
+def test_a_segment_alone_in_its_class_does_not_meet_its_own_observations_as_unseen() -> None:
+    speed = np.full((96 * 4, 8), 30.0)
+    poisoned = speed.copy()
+    poisoned[:, 7] = 5.0
+    shown = []
+    for each in (speed, poisoned):
+        grid = grid_of(each)
+        segments = segments_of(grid)
+        segments["road_class"] = ["a"] * 7 + ["b"]
+        fitted = fit_preparation(grid, segments, each[0], UTC, DatasetSettings(), reach=1)
+        nothing = grid.without(np.ones(8, dtype=bool))
+        unseen = fitted.unseen.inputs(nothing, UTC, fitted.unseen_left_out)
+        shown.append((unseen * fitted.unseen.std + fitted.unseen.mean)[0, 7, 0])
+    # What is left of it is its eighth of the mean of all.
+    assert shown == pytest.approx([30, 30 * 7 / 8 + 5 / 8], rel=1e-4)
 
 
 def test_unseen_inputs_of_a_segment_do_not_depend_on_its_own_place_in_its_class() -> None:
