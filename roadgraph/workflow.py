@@ -185,7 +185,13 @@ def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | N
     bundle = read_bundle(bundle_folder or workspace.bundle(title))
     network = read_network(workspace.network)
     slices = read_slices(workspace.slices)
-    table = predict_newest(bundle, network, slices, stored_slice_minutes(workspace.slices))
+    table = predict_newest(
+        bundle,
+        network,
+        slices,
+        stored_slice_minutes(workspace.slices),
+        settings.evaluation.abstain_below,
+    )
     path = out or workspace.predictions
     if path.suffix not in (".parquet", ".csv"):
         raise SettingsError(f"--out {path}: write a .parquet or a .csv file")

@@ -15,8 +15,7 @@ from roadgraph.evaluation.baselines import historical_average, majority_class, p
 from roadgraph.evaluation.boosting import NAME as BOOSTING
 from roadgraph.evaluation.boosting import fit_boosting
 from roadgraph.evaluation.interpolation import INTERPOLATORS, interpolations
-from roadgraph.schema import NO_LABEL
-from roadgraph.training.decision import macro_f1_weights
+from roadgraph.training.adjustment import fit_adjustments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,15 +100,8 @@ def _interpolations(
 
 
 def _boosting(dataset: Dataset, settings: Settings) -> Forecaster:
-    """Return trained trees whose classes are decided as the models' are, on the validation span."""
-    trees = fit_boosting(dataset, settings, dataset.hidden)
-    if settings.training.decision == "likeliest":
-        return partial(trees.forecast, dataset)
-    origins = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-    probability = trees.forecast(dataset, origins).congestion_probability
-    label = dataset.labels.congestion[origins[:, None] + np.asarray(dataset.horizons)]
-    known = label != NO_LABEL
-    if probability is None or not known.any():
-        return partial(trees.forecast, dataset)
-    weights = macro_f1_weights(probability[known], label[known])
-    return partial(trees.forecast, dataset, decision_weights=weights)
+    """Return trained trees whose answers are adjusted as the models' are."""
+    trees = fit_boosting(dataset, settings)
+    ask = partial(trees.answers, dataset)
+    adjustments = fit_adjustments(ask, dataset, settings.training)
+    return lambda origins: adjustments.forecast(BOOSTING, origins, ask(origins))

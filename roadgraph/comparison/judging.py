@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,13 +47,16 @@ class Judge:
     Attributes:
         dataset: whose test span it is.
         origins: ``[O]`` from which every forecaster forecasts.
-        truth: labels of the true speeds of a simulation, or None.
+        labels: what is asked for; with ``task=estimate_hidden`` hidden segments alone, as the
+            observation of any other is among the inputs.
+        truth: labels of the true speeds of a simulation, or None; of the same segments.
         parts: of the cells that have rows of their own.
         settings: how to judge.
     """
 
     dataset: Dataset
     origins: np.ndarray
+    labels: Labels
     truth: Labels | None
     parts: Parts
     settings: EvaluationSettings
@@ -69,12 +72,16 @@ class Judge:
         minutes = dataset.grid.slice_minutes
         origins = scoring_origins(dataset.splits.test, dataset.window, minutes, evaluation)
         parts = parts_of(dataset, road_class, dataset.zone, dataset.hidden)
-        return cls(dataset, origins, _truth_labels(settings, dataset), parts, evaluation)
+        labels, truth = dataset.score_labels, _truth_labels(settings, dataset)
+        if dataset.task == "estimate_hidden":
+            labels = _of_segments(labels, dataset.hidden)
+            truth = None if truth is None else _of_segments(truth, dataset.hidden)
+        return cls(dataset, origins, labels, truth, parts, evaluation)
 
     def verdict(self, forecast: Forecast) -> Verdict:
         """Return how ``forecast``, from ``origins``, did."""
         truth = None if self.truth is None else self._scores(forecast, self.truth)
-        scores = self._scores(forecast, self.dataset.score_labels)
+        scores = self._scores(forecast, self.labels)
         return Verdict(scores, truth, self._confusion(forecast))
 
     @property
@@ -104,11 +111,21 @@ class Judge:
         if forecast.congestion is None:
             return None
         targets = forecast.origins + self.dataset.horizons[self._middle]
-        inside = targets < self.dataset.splits.test.stop
-        label = self.dataset.score_labels.congestion[targets[inside]]
+        stop = self.dataset.splits.test.stop - self.settings.leave_out_last_window
+        inside = targets < stop
+        label = self.labels.congestion[targets[inside]]
         known = label != NO_LABEL
         answer = forecast.congestion[inside, self._middle]
         return confusion_matrix(label[known], answer[known], len(CONGESTION_CLASSES))
+
+
+def _of_segments(labels: Labels, kept: np.ndarray) -> Labels:
+    """Return the labels of the segments ``kept`` ``[N]`` alone; rush hours stay."""
+    return replace(
+        labels,
+        congestion=np.where(kept, labels.congestion, NO_LABEL),
+        speed_kph=np.where(kept, labels.speed_kph, np.nan),
+    )
 
 
 def _truth_labels(settings: Settings, dataset: Dataset) -> Labels | None:
@@ -118,4 +135,4 @@ def _truth_labels(settings: Settings, dataset: Dataset) -> Labels | None:
     if not path.is_file():
         raise DataError(f"truth {path} is missing; set city.truth, or empty it: city.truth=''")
     speeds = speeds_on_grid(TRUTH.conform(read_whole(path)), dataset.grid)
-    return labels_of_speeds(dataset.grid, speeds, dataset.label_free_flow_kph, settings)
+    return labels_of_speeds(dataset.grid, speeds, dataset.label_free_flow_kph, settings, true=True)

@@ -6,17 +6,34 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from roadgraph.evaluation.comparison import graph_sentences, means_and_spreads, verdict_table
-from roadgraph.evaluation.parts import ALL
+from roadgraph.evaluation.comparison import (
+    FLOOR,
+    FLOOR_KPH,
+    graph_sentences,
+    means_and_spreads,
+    verdict_table,
+    with_costs,
+)
+from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
+from roadgraph.report.calibration_plots import plot_coverage
 from roadgraph.report.plots import plot_confusion, plot_learning_curves, plot_scores
-from roadgraph.report.tables import PARTS_SHOWN, markdown, shown_comparison, shown_verdicts
+from roadgraph.report.tables import (
+    COSTS_SHOWN,
+    PARTS_SHOWN,
+    SHOWN,
+    cost_text,
+    markdown,
+    shown_comparison,
+    shown_in_full,
+    shown_verdicts,
+)
 from roadgraph.storage import whole_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from roadgraph.comparison.compare import Compared
-    from roadgraph.comparison.runs import Run
+    from roadgraph.comparison.runs import Facts
     from roadgraph.settings import CitySettings, Settings
 
 TRIVIAL = (
@@ -25,57 +42,84 @@ TRIVIAL = (
 )
 
 
+TRIVIAL_IN_TITLES = "(trivial: nowcast)"
+PICTURES = ("confusion", "learning-curves")
+"""Of each run."""
+
+
 def write_results(compared: Compared, settings: Settings, folder: Path) -> None:
     """Write tables and pictures of a comparison into ``folder``, whole or not at all.
 
     ``results.csv`` has a row a run, horizon and part; ``comparison.csv`` means and spreads over
-    the seeds, ``verdicts.csv`` who is better than whom, ``runs.csv`` parameters and times;
-    ``results.md`` is for people.
+    the seeds beside parameters and times, ``verdicts.csv`` who is better than whom, ``runs.csv``
+    the facts of each run; ``results.md`` is for people.
     """
-    scores, truth = compared.scores, compared.truth_scores
+    trivial = is_trivial(settings)
+    scores = compared.scores.assign(trivial=trivial)
+    means = with_costs(means_and_spreads(scores), compared.facts).assign(trivial=trivial)
+    tables = {
+        "results": scores,
+        "comparison": means,
+        "verdicts": verdicts_of(scores).assign(trivial=trivial),
+        "runs": compared.facts,
+    }
+    truth = compared.truth_scores
+    if truth is not None:
+        tables["results_truth"] = truth.assign(trivial=trivial)
     with whole_folder(folder) as temporary:
-        scores.to_csv(temporary / "results.csv", index=False)
-        means_and_spreads(scores).to_csv(temporary / "comparison.csv", index=False)
-        verdict_table(scores).to_csv(temporary / "verdicts.csv", index=False)
-        compared.facts.to_csv(temporary / "runs.csv", index=False)
-        if truth is not None:
-            truth.to_csv(temporary / "results_truth.csv", index=False)
+        for name, table in tables.items():
+            table.to_csv(temporary / f"{name}.csv", index=False)
         (temporary / "results.md").write_text(_text(compared, settings), "utf-8")
-        _draw(compared, scores, temporary / "plots")
+        _draw(compared, trivial, temporary / "plots")
+
+
+def is_trivial(settings: Settings) -> bool:
+    """Return whether a label is computed from a speed that is among the inputs."""
+    return settings.task == "nowcast_same_slice"
+
+
+def picture_name(facts: Facts, kind: str) -> str:
+    """Return the file name of a run's picture of a kind of :data:`PICTURES`."""
+    seed = "" if facts.baseline else f"-seed-{facts.seed}"
+    return f"{facts.title.replace(' ', '-')}{seed}-{kind}.png"
+
+
+def verdicts_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return who is better than whom on all cells, on observed and on hidden segments.
+
+    Without hidden segments the last two are left out, for observed segments are then all.
+    """
+    tables = [verdict_table(scores, part=part) for part in (OBSERVED_SEGMENTS, HIDDEN_SEGMENTS)]
+    found = [table for table in tables if len(table)]
+    return pd.concat([verdict_table(scores), *found], ignore_index=True)
 
 
 def shown_facts(compared: Compared) -> pd.DataFrame:
     """Return parameters and times of each forecaster, as people see them."""
     facts = compared.facts
     rows = facts.groupby("title", sort=False).agg(
-        parameters=("parameters", "first"),
-        seeds=("seed", "nunique"),
-        training_s=("training_seconds", "median"),
-        prediction_ms=("prediction_ms", "median"),
-        training=("diagnosis", "first"),
+        seeds=("seed", "nunique"), diagnosis=("diagnosis", "first")
     )
-    return pd.DataFrame(
-        {
-            "model": rows.index,
-            "parameters": [
-                "-" if pd.isna(value) else f"{int(value):,}" for value in rows["parameters"]
-            ],
-            "seeds": rows["seeds"].to_numpy(),
-            "training, s": [f"{value:.1f}" for value in rows["training_s"]],
-            "prediction, ms": [f"{value:.1f}" for value in rows["prediction_ms"]],
-            "diagnosis": ["-" if pd.isna(value) else value for value in rows["training"]],
-        }
-    )
+    costs = with_costs(rows.index.to_frame(name="model"), facts)
+    texts = {
+        title: [cost_text(value, name) for value in costs[name]]
+        for name, title in COSTS_SHOWN.items()
+    }
+    diagnoses = ["-" if pd.isna(value) else value for value in rows["diagnosis"]]
+    shown = pd.DataFrame({"model": rows.index, **texts, "diagnosis": diagnoses})
+    shown.insert(2, "seeds", rows["seeds"].to_numpy())
+    return shown
 
 
 def notes_of(compared: Compared, settings: Settings) -> list[str]:
     """Return what must be read beside the figures, a sentence each."""
     notes = []
-    if settings.task == "nowcast_same_slice":
+    if is_trivial(settings):
         notes.append(TRIVIAL)
     if settings.labels.rush_hour == "clock":
         notes.append("Rush hour is a function of the clock here, so its score says nothing.")
-    notes += graph_sentences(verdict_table(compared.scores))
+    verdicts = verdicts_of(compared.scores)
+    notes += graph_sentences(verdicts[verdicts["part"] != OBSERVED_SEGMENTS])
     notes += [
         f"{title} stands without its control, so nothing shows whether the graph helps; "
         f"`roadgraph compare --models {title}` trains it too."
@@ -91,20 +135,30 @@ def notes_of(compared: Compared, settings: Settings) -> list[str]:
 def _text(compared: Compared, settings: Settings) -> str:
     city = settings.city
     scores, truth = compared.scores, compared.truth_scores
+    means = with_costs(_means(scores), compared.facts)
     lines = [
-        f"# Results, {city.name}, test span, cells with an observation",
+        f"# Results, {city.name}, test span, every cell with a label",
+        "",
+        "A cell (a segment in a time slice) has a label where it was observed. Hidden segments are "
+        "judged too, although no forecaster sees their observations.",
         "",
         f"Speeds in {city.speed_unit}; mean and, of several seeds, their standard deviation. "
-        "Baselines and models on the same cells; skill is against the best baseline.",
+        "Baselines and models on the same cells; skill is against the best baseline. Times are "
+        "medians over the seeds: of the training, and of a forecast of all segments.",
         "",
         *(f"* {note}" for note in notes_of(compared, settings)),
         "",
-        markdown(shown_comparison(_means(scores), city, bold=True)),
+        markdown(shown_comparison(means, city, {**SHOWN, **COSTS_SHOWN}, bold=True)),
+        "## Congestion and rush hour in full",
+        "",
+        markdown(shown_in_full(means, city)),
         "## Better, worse or tie",
         "",
-        "Over all horizons; a difference below the larger spread over the seeds is a tie.",
+        "Over all horizons; a difference below the larger spread over the seeds is a tie. A model "
+        f"with one seed has no spread: a difference below {FLOOR:g}, of speeds below "
+        f"{FLOOR_KPH:g} km/h, is a tie then.",
         "",
-        markdown(shown_verdicts(verdict_table(scores), city)),
+        *_verdicts(scores, city),
         "## Runs",
         "",
         markdown(shown_facts(compared)),
@@ -119,6 +173,18 @@ def _text(compared: Compared, settings: Settings) -> str:
     return "\n".join(lines)
 
 
+def _verdicts(scores: pd.DataFrame, city: CitySettings) -> list[str]:
+    lines = []
+    verdicts = verdicts_of(scores)
+    for part in (ALL, OBSERVED_SEGMENTS, HIDDEN_SEGMENTS):
+        rows = verdicts[verdicts["part"] == part]
+        if part == ALL:
+            lines.append(markdown(shown_verdicts(rows, city)))
+        elif len(rows):
+            lines += [f"### On {part}", "", markdown(shown_verdicts(rows, city))]
+    return lines
+
+
 def _means(scores: pd.DataFrame) -> pd.DataFrame:
     return means_and_spreads(scores[scores["part"] == ALL])
 
@@ -128,24 +194,24 @@ def _by_part(scores: pd.DataFrame, city: CitySettings) -> pd.DataFrame:
     return shown_comparison(means_and_spreads(parts), city, PARTS_SHOWN)
 
 
-def _draw(compared: Compared, scores: pd.DataFrame, folder: Path) -> None:
-    first: dict[str, Run] = {}
+def _draw(compared: Compared, trivial: bool, folder: Path) -> None:
+    mark = f"\n{TRIVIAL_IN_TITLES}" if trivial else ""
     for run in compared.runs:
-        first.setdefault(run.facts.title, run)
-    for title, run in first.items():
-        name = title.replace(" ", "-")
+        facts = run.facts
+        title = facts.title if facts.baseline else f"{facts.title}, seed {facts.seed}"
+        confusion, curves = (folder / picture_name(facts, kind) for kind in PICTURES)
         if run.history:
-            plot_learning_curves(run.history, title, folder / f"{name}-learning-curves.png")
+            plot_learning_curves(run.history, f"{title}: learning curves{mark}", curves)
         if run.verdict.confusion is not None:
-            plot_confusion(
-                run.verdict.confusion,
-                f"{title}\nCongestion {compared.judge.confusion_minutes} minutes ahead, test span",
-                folder / f"{name}-confusion.png",
-            )
-    means = _means(scores)
+            ahead = f"Congestion {compared.judge.confusion_minutes} minutes ahead, test span"
+            plot_confusion(run.verdict.confusion, f"{title}\n{ahead}{mark}", confusion)
+    means = _means(compared.scores)
     for column, axis_title, subject in (
         ("macro_f1", "macro F1", "Congestion on the test span"),
         ("speed_mae_kph", "mean absolute error, km/h", "Speed on the test span"),
     ):
         if means[column].notna().any():
-            plot_scores(means, column, axis_title, subject, folder / f"{column}.png")
+            plot_scores(means, column, axis_title, f"{subject}{mark}", folder / f"{column}.png")
+    if means["interval_coverage"].notna().any():
+        title = f"Intervals of the speed on the test span{mark}"
+        plot_coverage(means, title, folder / "interval_coverage.png")

@@ -6,19 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from roadgraph.comparison.baselines import prediction_ms
 from roadgraph.comparison.runs import Facts, Run, write_run
 from roadgraph.config import settings_to_dict
 from roadgraph.models.registry import model_title
-from roadgraph.training.adjustment import Adjustment, fit_adjustment
+from roadgraph.training.adjustment import Adjustments, fit_adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
 
     from roadgraph.comparison.judging import Judge, Verdict
     from roadgraph.dataset.dataset import Dataset
@@ -49,13 +49,13 @@ def train_member(
     dataset = judge.dataset
     title = model_title(member.model, member.size)
     trained = fit(dataset, member, on_epoch, checkpoints=checkpoints, trace=checkpoints)
-    said = partial(_answers, trained.model, trained.graph, dataset)
-    validation = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-    validated = _answers(trained.validated, trained.graph, dataset, validation)
-    adjustment = fit_adjustment(validated, validation, dataset, member.training)
+    adjustments = fit_adjustments(
+        partial(_answers, trained.validated, trained.graph, dataset), dataset, member.training
+    )
 
     def forecast(origins: np.ndarray) -> Forecast:
-        return adjustment.forecast(title, origins, said(origins))
+        given = _answers(trained.model, trained.graph, dataset, origins, None)
+        return adjustments.forecast(title, origins, given)
 
     verdict = judge.verdict(forecast(judge.origins))
     facts = Facts(
@@ -71,14 +71,22 @@ def train_member(
         device=trained.device,
         diagnosis=trained.diagnosis,
     )
-    bundle = _bundle(trained, dataset, member, verdict, adjustment)
+    bundle = _bundle(trained, dataset, member, verdict, adjustments)
     return write_run(facts, verdict, trained.history, bundle, folder)
 
 
 def _answers(
-    model: MultiTaskModel, graph: Graph, dataset: Dataset, origins: np.ndarray
+    model: MultiTaskModel,
+    graph: Graph,
+    dataset: Dataset,
+    origins: np.ndarray,
+    unseen: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    return answers(model, graph, dataset.inputs, origins, dataset.window, dataset.preparation)
+    """Return the model's answers; the segments of ``unseen`` ``[N]`` are not looked at."""
+    inputs = dataset.inputs
+    if unseen is not None:
+        inputs = np.where(unseen[:, None], dataset.unseen_inputs, inputs)
+    return answers(model, graph, inputs, origins, dataset.window, dataset.preparation)
 
 
 def _bundle(
@@ -86,7 +94,7 @@ def _bundle(
     dataset: Dataset,
     member: Settings,
     verdict: Verdict,
-    adjustment: Adjustment,
+    adjustments: Adjustments,
 ) -> Bundle:
     rows = verdict.scores.to_dict("records")
     return Bundle(
@@ -100,7 +108,7 @@ def _bundle(
         slice_minutes=dataset.grid.slice_minutes,
         window=dataset.window,
         horizons=dataset.horizons,
-        adjustment=adjustment,
+        adjustments=adjustments,
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint=dataset.graph.fingerprint,
         metrics=[{str(name): value for name, value in row.items()} for row in rows],

@@ -22,7 +22,8 @@ class Answers:
 
     Attributes:
         cell_slice, cell_segment: ``[M]`` place of every labelled cell.
-        label, answer: ``[M]`` congestion; probability ``[M, 4]``; what is not answered is None.
+        label, answer: ``[M]`` congestion; probability ``[M, 4]``; confidence ``[M]``, the
+            probability of the answer; what is not answered is None.
         rush_slice: ``[K]`` slice of every known rush hour label; rush_label ``[K]``, and the
             answers to it or None.
         speed_slice, speed_segment, speed: ``[S]`` every known speed, and the answers to it.
@@ -33,6 +34,7 @@ class Answers:
     label: np.ndarray
     answer: np.ndarray | None
     probability: np.ndarray | None
+    confidence: np.ndarray | None
     rush_slice: np.ndarray
     rush_label: np.ndarray
     rush_answer: np.ndarray | None
@@ -69,6 +71,7 @@ class Answers:
             congestion[labelled],
             at(forecast.congestion, labelled),
             at(forecast.congestion_probability, labelled),
+            at(forecast.confidence, labelled),
             targets[known],
             rush[known],
             at(forecast.rush_hour, known),
@@ -125,7 +128,8 @@ class Answers:
             values["macro_auc"] = metrics.macro_roc_auc(label, probability)
             values["log_loss"] = metrics.log_loss(label, probability)
             values["calibration_error"] = metrics.expected_calibration_error(label, probability)
-            answered = probability.max(axis=1) >= abstain_below
+        if self.confidence is not None:
+            answered = self.confidence[cells] >= abstain_below
         if not answered.all():
             confusion = metrics.confusion_matrix(
                 label[answered], answer[answered], len(CONGESTION_CLASSES)

@@ -98,14 +98,5 @@ def majority_class(dataset: Dataset, origins: np.ndarray) -> Forecast:
     )
 
 
-def all_baselines(dataset: Dataset, origins: np.ndarray, settings: Settings) -> list[Forecast]:
-    """Return every baseline's forecast from ``origins``."""
-    return [
-        persistence(dataset, origins),
-        historical_average(dataset, origins, settings),
-        majority_class(dataset, origins),
-    ]
-
-
 def _most_common(labels: np.ndarray, classes: int) -> int:
     return int(np.bincount(labels[labels != NO_LABEL], minlength=classes).argmax())

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
 from roadgraph.evaluation.boosting_features import CellFeatures
-from roadgraph.evaluation.forecast import INTERVAL_QUANTILES, Forecast
+from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
 from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL
 
 if TYPE_CHECKING:
@@ -66,49 +65,49 @@ class Boosting:
     steps: tuple[dict[str, Booster], ...]
     features: CellFeatures
 
-    def forecast(
-        self, dataset: Dataset, origins: np.ndarray, decision_weights: np.ndarray | None = None
-    ) -> Forecast:
-        """Return the answers from ``origins`` ``[O]`` for every segment and horizon.
+    def answers(
+        self, dataset: Dataset, origins: np.ndarray, unseen: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the answers for every segment and horizon, in the form of a model's.
 
         Args:
             dataset: that the trees were trained on.
-            origins: places in time; the window before each must be there.
-            decision_weights: ``[4]``; the class with the largest ``probability * weight`` is
-                answered, as by a model; None answers the likeliest.
+            origins: ``[O]`` places in time; the window before each must be there.
+            unseen: ``[N]`` bool, segments that are treated as never observed; None: no segment.
+
+        Returns:
+            ``congestion [O, H, N, 4]`` and ``rush_hour [O, H, N, 2]`` probabilities, ``speed
+            [O, H, N]`` and ``speed_interval [O, H, N, 2]`` in km/h.
         """
         segments = dataset.graph.segments
+        hidden = np.zeros(segments, dtype=bool) if unseen is None else unseen
         parts = -(-len(origins) * segments // CELLS_AT_ONCE)
         blocks = [
-            self._answers(block, dataset.horizons, segments)
+            self._answers(block, dataset.horizons, hidden)
             for block in np.array_split(origins, max(parts, 1))
         ]
         given = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-        weights = np.ones(len(CONGESTION_CLASSES)) if decision_weights is None else decision_weights
-        rush = given["rush_hour"].mean(axis=2)
+        rush, speed = given["rush_hour"], given["speed"]
         # Trees of their own may cross; the interval holds the forecast.
-        speed = given["speed"]
-        return Forecast(
-            NAME,
-            origins,
-            (given["congestion"] * weights).argmax(axis=-1).astype(np.int8),
-            given["congestion"],
-            (rush > 0.5).astype(np.int8),
-            speed,
-            np.minimum(given["speed_low"], speed),
-            np.maximum(given["speed_high"], speed),
-            rush,
-        )
+        low, high = np.minimum(given["speed_low"], speed), np.maximum(given["speed_high"], speed)
+        return {
+            "congestion": given["congestion"],
+            "rush_hour": np.stack([1 - rush, rush], axis=-1),
+            "speed": speed,
+            "speed_interval": np.stack([low, high], axis=-1),
+        }
 
     def _answers(
-        self, origins: np.ndarray, horizons: tuple[int, ...], segments: int
+        self, origins: np.ndarray, horizons: tuple[int, ...], hidden: np.ndarray
     ) -> dict[str, np.ndarray]:
+        segments = len(hidden)
         origin = np.repeat(origins, segments)
         segment = np.tile(np.arange(segments), len(origins))
-        last = self.features.last_kph[origin, segment]
+        unseen = hidden[segment]
+        last = self.features.last_kph(origin, segment, unseen)
         answers: dict[str, list[np.ndarray]] = {}
         for step, boosters in zip(horizons, self.steps, strict=True):
-            table = self.features.at(origin, segment, step)
+            table = self.features.at(origin, segment, step, unseen)
             for task, booster in boosters.items():
                 answer = np.asarray(booster.predict(table), dtype=np.float32)
                 if task.startswith("speed"):
@@ -118,14 +117,15 @@ class Boosting:
         return {task: np.stack(each, axis=1) for task, each in answers.items()}
 
 
-def fit_boosting(
-    dataset: Dataset, settings: Settings, hidden: np.ndarray | None = None
-) -> Boosting:
+def fit_boosting(dataset: Dataset, settings: Settings) -> Boosting:
     """Train trees by LightGBM (Ke et al. 2017) on the training span, horizon by horizon.
 
     Every horizon has trees of its own for the four classes, rush hour, the change of the speed
     from its last observation, and the 10 and 90 % quantiles of that change. They stop where the
     validation span stops getting better. The same data gives the same trees.
+
+    As in the training of a model, ``training.hidden_share`` of the cells are shown as those of
+    segments that were never observed; all of them where such segments are to be estimated.
 
     The speed is trained on Huber's loss, squares up to 15 km/h: on the validation span of Los-loop
     an hour ahead squared errors gave an MAE of 8.2 and an RMSE of 13.4 km/h, absolute errors 7.5
@@ -134,17 +134,15 @@ def fit_boosting(
     Args:
         dataset: the features are its input channels over the window, the means of the segments
             up- and downstream, and the typical speed where it has that channel.
-        settings: ``city`` is used.
-        hidden: ``[N]`` bool, segments whose observations are not looked at; None: no segment.
+        settings: ``training.hidden_share`` is used.
 
     Raises:
         DataError: no cell of the training span has a label.
     """
-    zone = city_zone(settings.city.timezone)
-    unseen = np.zeros(dataset.graph.segments, dtype=bool) if hidden is None else hidden
-    features = CellFeatures.of(dataset, zone, unseen)
+    share = 1.0 if dataset.task == "estimate_hidden" else settings.training.hidden_share
+    features = CellFeatures.of(dataset)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        steps = pool.map(lambda step: _fit_step(dataset, features, unseen, step), dataset.horizons)
+        steps = pool.map(lambda step: _fit_step(dataset, features, share, step), dataset.horizons)
         return Boosting(tuple(steps), features)
 
 
@@ -159,10 +157,10 @@ class _Rows:
 
 
 def _fit_step(
-    dataset: Dataset, features: CellFeatures, hidden: np.ndarray, step: int
+    dataset: Dataset, features: CellFeatures, share: float, step: int
 ) -> dict[str, Booster]:
-    train = _rows(dataset, features, hidden, step, dataset.splits.train, MOST_ROWS)
-    check = _rows(dataset, features, hidden, step, dataset.splits.validation, MOST_ROWS // 4)
+    train = _rows(dataset, features, share, step, dataset.splits.train, MOST_ROWS)
+    check = _rows(dataset, features, share, step, dataset.splits.validation, MOST_ROWS // 4)
     if not len(train.table):
         raise DataError("no cell of the training span has a label; gather more days")
 
@@ -184,25 +182,30 @@ def _fit_step(
 def _rows(
     dataset: Dataset,
     features: CellFeatures,
-    hidden: np.ndarray,
+    share: float,
     step: int,
     span: Span,
     most: int,
 ) -> _Rows:
-    """Return at most so many labelled cells of ``span``, in an order drawn by ``SEED``."""
+    """Return at most so many labelled cells of ``span``, in an order drawn by ``SEED``.
+
+    The ``share`` of them is shown as of segments that were never observed.
+    """
     labels = dataset.labels
     origins = span.origins(dataset.window, max(dataset.horizons))
-    labelled = (labels.congestion[origins + step] != NO_LABEL) & ~hidden
+    labelled = labels.congestion[origins + step] != NO_LABEL
     labelled &= ~np.isnan(labels.speed_kph[origins + step])
     row, segment = np.nonzero(labelled)
-    drawn = np.random.default_rng(SEED).permutation(len(row))[:most]
+    chance = np.random.default_rng(SEED)
+    drawn = chance.permutation(len(row))[:most]
     origin, segment = origins[row[drawn]], segment[drawn]
+    unseen = chance.random(len(drawn)) < share
     training = span == dataset.splits.train
     return _Rows(
-        features.at(origin, segment, step, training),
+        features.at(origin, segment, step, unseen, training),
         labels.congestion[origin + step, segment],
         labels.rush_hour[origin + step],
-        labels.speed_kph[origin + step, segment] - features.last_kph[origin, segment],
+        labels.speed_kph[origin + step, segment] - features.last_kph(origin, segment, unseen),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,8 +12,6 @@ from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-Verdict = Literal["better", "worse", "tie"]
 
 CONTROL_SUFFIX = "-self-loops"
 """Of the title of a graph model's control, which is the same without any neighbour."""
@@ -35,6 +33,9 @@ JUDGED = ("macro_f1", "speed_mae_kph")
 """The figures that verdicts are about."""
 
 PLACE = ["model", "baseline", "horizon_min", "part"]
+
+COSTS = ("parameters", "training_seconds", "prediction_ms")
+"""What a model costs: facts of its runs."""
 
 
 def means_and_spreads(table: pd.DataFrame) -> pd.DataFrame:
@@ -58,6 +59,18 @@ def means_and_spreads(table: pd.DataFrame) -> pd.DataFrame:
     return seeds.join(groups[figures].mean()).join(spreads).reset_index()
 
 
+def with_costs(means: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``means`` with :data:`COSTS` of each model at its end, the medians over its runs.
+
+    Args:
+        means: from :func:`means_and_spreads`.
+        facts: a row a run, with the columns ``title`` and :data:`COSTS`.
+    """
+    costs = facts.groupby("title")[list(COSTS)].agg(lambda values: values.astype(float).median())
+    costs["parameters"] = costs["parameters"].astype("Int64")  # baselines have none
+    return means.join(costs, on="model")
+
+
 def needed_difference(
     figure: str, spreads: Sequence[float], seeds: Sequence[int], baselines: Sequence[bool]
 ) -> float:
@@ -79,18 +92,6 @@ def needed_difference(
     return largest
 
 
-def compare_models(table: pd.DataFrame, a: str, b: str, figure: str) -> Verdict:
-    """Return how ``a`` does beside ``b``, over all the rows of ``table``.
-
-    A figure is averaged over the table's horizons and parts seed by seed first, so whoever wants
-    one horizon or part hands in its rows alone. See :func:`needed_difference` for what is a tie.
-
-    Raises:
-        ValueError: one of the models is not in the table, or has no such figure.
-    """
-    return cast("Verdict", _compared(table, a, b, figure)["verdict"])
-
-
 def verdict_table(
     table: pd.DataFrame, figures: Sequence[str] = JUDGED, part: str = ALL
 ) -> pd.DataFrame:
@@ -101,9 +102,9 @@ def verdict_table(
     model against its control ``<title>-self-loops``. Pairs that lack a figure are left out.
 
     Returns:
-        The columns ``kind, model, against, figure, mean, mean_against, needed, seeds, verdict``;
-        ``verdict`` says how ``model`` does, ``seeds`` is the smaller number of both (a baseline
-        has no chance in it and does not count).
+        The columns ``part, kind, model, against, figure, mean, mean_against, needed, seeds,
+        verdict``; ``verdict`` says how ``model`` does, ``seeds`` is the smaller number of both (a
+        baseline has no chance in it and does not count).
     """
     rows = table[table["part"] == part]
     models = rows.loc[~rows["baseline"], "model"].unique().tolist()
@@ -113,18 +114,21 @@ def verdict_table(
         against_best = [("baseline", model, best) for model in models if best is not None]
         for kind, a, b in (*_pairs(models), *against_best):
             if b is not None and not _nothing(rows, a, figure) and not _nothing(rows, b, figure):
-                found.append({"kind": kind, **_compared(rows, a, b, figure)})
-    columns = ["kind", "model", "against", "figure", "mean", "mean_against", "needed", "seeds"]
-    return pd.DataFrame(found, columns=[*columns, "verdict"])
+                found.append({"part": part, "kind": kind, **_compared(rows, a, b, figure)})
+    columns = ["part", "kind", "model", "against", "figure", "mean", "mean_against", "needed"]
+    return pd.DataFrame(found, columns=[*columns, "seeds", "verdict"])
 
 
 def graph_sentences(verdicts: pd.DataFrame) -> list[str]:
-    """Return what the controls say of every graph model, a sentence a model.
+    """Return what the controls say of every graph model, a sentence a model and part.
 
-    A graph model that does not beat its control has not shown that the graph helps.
+    A graph model that does not beat its control has not shown that the graph helps. The part is
+    named unless it is all cells.
     """
     sentences = []
-    for model, rows in verdicts[verdicts["kind"] == "graph"].groupby("model", sort=False):
+    graphs = verdicts[verdicts["kind"] == "graph"]
+    for (part, title), rows in graphs.groupby(["part", "model"], sort=False):
+        model = title if part == ALL else f"{title} on {part}"
         better = rows.loc[rows["verdict"] == "better", "figure"].tolist()
         rest = [
             f"{row.figure} {row.mean:.3f}, control {row.mean_against:.3f}, {row.verdict}"
@@ -177,11 +181,10 @@ def _nothing(rows: pd.DataFrame, model: str, figure: str) -> bool:
 
 
 def _compared(table: pd.DataFrame, a: str, b: str, figure: str) -> dict[str, object]:
+    """Return how ``a`` does beside ``b``; horizons are averaged seed by seed first."""
     means, spreads, seeds, baselines = [], [], [], []
     for model in (a, b):
         rows = table[table["model"] == model]
-        if rows.empty or rows[figure].isna().all():
-            raise ValueError(f"needs '{figure}' of both models (found none of '{model}')")
         by_seed = rows.groupby("seed")[figure].mean()
         means.append(float(by_seed.mean()))
         spreads.append(float(by_seed.std(ddof=1)))
@@ -189,7 +192,7 @@ def _compared(table: pd.DataFrame, a: str, b: str, figure: str) -> dict[str, obj
         baselines.append(bool(rows["baseline"].all()))
     needed = needed_difference(figure, spreads, seeds, baselines)
     ahead = means[1] - means[0] if figure in LOWER_IS_BETTER else means[0] - means[1]
-    verdict: Verdict = "better" if ahead > 0 else "worse"
+    verdict = "better" if ahead > 0 else "worse"
     if ahead == 0 or abs(ahead) < needed:
         verdict = "tie"
     counted = [count for count, base in zip(seeds, baselines, strict=True) if not base]

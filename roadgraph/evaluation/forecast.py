@@ -35,3 +35,11 @@ class Forecast:
     speed_p10_kph: np.ndarray | None = None
     speed_p90_kph: np.ndarray | None = None
     rush_hour_probability: np.ndarray | None = None
+
+    @property
+    def confidence(self) -> np.ndarray | None:
+        """Probability of the class that is answered, ``[O, H, N]``, or None without either."""
+        if self.congestion is None or self.congestion_probability is None:
+            return None
+        answered = self.congestion[..., None].astype(np.int64)
+        return np.take_along_axis(self.congestion_probability, answered, axis=-1)[..., 0]

@@ -24,19 +24,26 @@ if TYPE_CHECKING:
 
 
 def predict_newest(
-    bundle: Bundle, network: Network, slices: pa.Table, slice_minutes: int
+    bundle: Bundle,
+    network: Network,
+    slices: pa.Table,
+    slice_minutes: int,
+    abstain_below: float = 0.0,
 ) -> pa.Table:
     """Forecast every segment at every horizon from the newest slice.
 
     ``issued_at`` is the end of the newest slice; the forecast of horizon ``h`` minutes is for the
     slice that ends ``h`` minutes later, so ``slice_start = issued_at + h - slice_minutes``. A task
-    that the model does not have leaves its columns empty.
+    that the model does not have leaves its columns empty. A model that estimates hidden segments
+    answers for those alone that the newest slice did not observe.
 
     Args:
         bundle: the trained model.
         network: the network of the slices.
         slices: the columns of ``schema.SLICES``.
         slice_minutes: length of the slices.
+        abstain_below: no congestion class is answered whose probability is below this, or below
+            the setting ``evaluation.abstain_below`` of the bundle.
 
     Returns:
         The columns of ``schema.PREDICTIONS``, one row a segment and horizon, sorted by key.
@@ -58,8 +65,12 @@ def predict_newest(
     graph = road_graph(road_graph_of(network), options.graph, options.self_loop_weight)
     origin = np.array([len(grid.slice_starts) - 1])
     given = answers(bundle.model, graph, inputs, origin, bundle.window, bundle.preparation)
-    said = bundle.adjustment.forecast(bundle.title, origin, given)
-    return PREDICTIONS.conform(_table(bundle, grid, said))
+    said = bundle.adjustments.forecast(bundle.title, origin, given)
+    least = max(abstain_below, bundle.settings["evaluation"]["abstain_below"])
+    table = PREDICTIONS.conform(_table(bundle, grid, said, least))
+    if bundle.settings["task"] == "estimate_hidden":
+        return table.filter(pc.invert(table["observed"]))
+    return table
 
 
 def _refuse_other_network(bundle: Bundle, network: Network) -> None:
@@ -95,7 +106,7 @@ def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGr
     return grid_from_slices(rows, segment_ids, bundle.slice_minutes, first)
 
 
-def _table(bundle: Bundle, grid: SliceGrid, said: Forecast) -> pa.Table:
+def _table(bundle: Bundle, grid: SliceGrid, said: Forecast, abstain_below: float) -> pa.Table:
     horizons, segments = len(bundle.horizons), len(grid.segment_ids)
     cells = horizons * segments
     step = pd.Timedelta(minutes=bundle.slice_minutes)
@@ -114,7 +125,8 @@ def _table(bundle: Bundle, grid: SliceGrid, said: Forecast) -> pa.Table:
         for place, name in enumerate(CONGESTION_CLASSES):
             columns[f"p_{name}"] = probability[:, place]
         named = np.asarray(CONGESTION_CLASSES, dtype=object)[said.congestion.reshape(cells)]
-        unsure = probability.max(axis=1) < bundle.settings["evaluation"]["abstain_below"]
+        assert said.confidence is not None
+        unsure = said.confidence.reshape(cells) < abstain_below
         columns["congestion"] = np.where(unsure, None, named)
     if said.rush_hour is not None and said.rush_hour_probability is not None:
         # Rush hour is a property of the slice: every segment has its mean, as in evaluation.

@@ -1,4 +1,4 @@
-"""Plots of how sure forecasts are beside how right they are."""
+"""Plots of how many speeds an interval holds beside what it promises."""
 
 from __future__ import annotations
 
@@ -9,47 +9,15 @@ import matplotlib as mpl
 from matplotlib.ticker import PercentFormatter
 
 from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
-from roadgraph.evaluation.metrics import expected_calibration_error, reliability
 from roadgraph.report.style import RULES, new_figure, save
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
 
 LINES = ("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31")
 GREY = "#adb5bd"
-
-
-def plot_reliability(label: np.ndarray, probability: np.ndarray, title: str, path: Path) -> None:
-    """Draw the share of right answers by confidence, and how many cells have it.
-
-    On the diagonal a forecast is as right as it is sure; below it, it is too sure.
-
-    Args:
-        label: ``[M]`` class indices.
-        probability: ``[M, classes]``.
-        title: above the plot; the expected calibration error is added.
-        path: of the PNG.
-    """
-    confidence, right, size = reliability(label, probability)
-    with mpl.rc_context(RULES):
-        figure = new_figure(4.8, 4.8)
-        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as right as sure")
-        some = size > 0
-        axes.plot(confidence[some], right[some], marker="o", color=LINES[0], label="forecast")
-        error = expected_calibration_error(label, probability)
-        axes.set(title=f"{title}\ncalibration error {error:.3f}", ylabel="share of right answers")
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        axes.legend()
-        width = 1 / len(size)
-        middles = [(place + 0.5) * width for place in range(len(size))]
-        below.bar(middles, size / max(size.sum(), 1), width=0.9 * width, color=LINES[0])
-        below.set(xlabel="probability of the likeliest class", ylabel="cells")
-        below.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        save(figure, path)
 
 
 def plot_coverage(scores: pd.DataFrame, title: str, path: Path) -> None:

@@ -29,7 +29,7 @@ KM_PER_DEGREE = 111.195
 
 
 def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: Path) -> None:
-    """Draw training and validation loss by epoch."""
+    """Draw training and validation loss by epoch; ``title`` stands above them."""
     with mpl.rc_context(RULES):
         figure = new_figure(6.4, 3.6)
         axes = figure.subplots()
@@ -42,7 +42,7 @@ def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: 
         losses = [epoch["val_loss"] for epoch in history]
         best = int(np.argmin(losses))
         axes.plot(epochs[best], losses[best], "o", color="#2c7fb8", label="kept")
-        axes.set(title=f"{title}: learning curves", xlabel="epoch", ylabel="loss")
+        axes.set(title=title, xlabel="epoch", ylabel="loss")
         axes.legend()
         save(figure, path)
 

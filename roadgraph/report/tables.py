@@ -38,6 +38,32 @@ SHOWN = {
     "speed_rmse_kph": "speed RMSE",
     "interval_coverage": "interval coverage",
 }
+COSTS_SHOWN = {
+    "parameters": "parameters",
+    "training_seconds": "training, s",
+    "prediction_ms": "prediction, ms",
+}
+"""Of :func:`~roadgraph.evaluation.comparison.with_costs`, medians over the seeds."""
+
+FULL = {
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "micro_f1": "micro F1",
+    "congested_recall": "recall congested",
+    "moderate_recall": "recall moderate",
+    "free_flow_recall": "recall free flow",
+    "rush_hour_accuracy": "rush hour accuracy",
+    "rush_hour_precision": "rush hour precision",
+    "rush_hour_recall": "rush hour recall",
+    "rush_hour_auc": "rush hour AUC",
+}
+"""What :data:`SHOWN` leaves out of congestion and rush hour, so that no table is too wide."""
+
+ANSWERED = {
+    "answered_share": "answered share",
+    "accuracy_answered": "accuracy of the answered",
+    "macro_f1_answered": "macro F1 of the answered",
+}
 PARTS_SHOWN = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -53,8 +79,10 @@ KINDS = {
     "graph": "graph against its control",
 }
 SPEED_DIGITS = {"km/h": 2, "mph": 4}  # published errors in mph have four
+COST_DIGITS = {"parameters": 0, "training_seconds": 1, "prediction_ms": 1}
 PLACE = ["horizon_min", "part"]
-NEVER_BEST = ("interval_coverage",)  # more is not better: it should be 0.8
+NEVER_BEST = ("interval_coverage", "answered_share", *COST_DIGITS)
+"""More is not better: a coverage should be 0.8, and a cost is none of the figures of merit."""
 
 
 def shown_comparison(
@@ -71,7 +99,8 @@ def shown_comparison(
     Args:
         means: from :func:`~roadgraph.evaluation.comparison.means_and_spreads`.
         city: its ``speed_unit`` says whether errors are shown in km/h or mph.
-        columns: names of the figures and their titles.
+        columns: names of the figures and their titles; those of :data:`COSTS_SHOWN` need
+            :func:`~roadgraph.evaluation.comparison.with_costs`.
         bold: mark the best of each horizon and part in Markdown, where it ties with nothing.
     """
     shown = means[["model", "horizon_min"]].rename(columns={"horizon_min": "minutes"})
@@ -87,6 +116,15 @@ def shown_comparison(
             for text, wins in zip(_texts(means, name, city), winners, strict=True)
         ]
     return shown
+
+
+def shown_in_full(means: pd.DataFrame, city: CitySettings) -> pd.DataFrame:
+    """Return the figures of congestion and rush hour that the first table leaves out.
+
+    What a forecaster answered, and how well, is shown only where one of them abstained.
+    """
+    abstained = bool((means["answered_share"] < 1).any())
+    return shown_comparison(means, city, {**FULL, **(ANSWERED if abstained else {})}, bold=True)
 
 
 def clear_winners(means: pd.DataFrame, figure: str) -> pd.Series:
@@ -143,6 +181,11 @@ def shown_layers(layers: Sequence[LayerSummary]) -> pd.DataFrame:
     )
 
 
+def cost_text(value: float, name: str) -> str:
+    """Return parameters, seconds or milliseconds (a key of :data:`COSTS_SHOWN`) as they print."""
+    return "-" if pd.isna(value) else f"{value:,.{COST_DIGITS[name]}f}"
+
+
 def markdown(table: pd.DataFrame) -> str:
     """Return ``table`` in Markdown."""
     rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy()]
@@ -150,6 +193,8 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _texts(means: pd.DataFrame, name: str, city: CitySettings) -> list[str]:
+    if name in COST_DIGITS:
+        return [cost_text(value, name) for value in means[name]]
     return [
         _number(mean, name, city) + ("" if pd.isna(spread) else f" ± {_number(spread, name, city)}")
         for mean, spread in zip(means[name], means[f"{name}_spread"], strict=True)

@@ -21,7 +21,7 @@ from roadgraph.models.registry import build_model, model_title
 from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 from roadgraph.settings import ModelSettings
 from roadgraph.storage import whole_folder, write_json
-from roadgraph.training.adjustment import Adjustment
+from roadgraph.training.adjustment import Adjustments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ class Bundle:
         slice_minutes: length of the slices that it was trained on.
         window: slices that it sees.
         horizons: steps ahead that it forecasts.
-        adjustment: of its answers, set on the validation span.
+        adjustments: of its answers, set on the validation span.
         segment_ids: the network's segments in their order.
         network_fingerprint: of segments and links.
         metrics: rows of the table of results.
@@ -72,7 +72,7 @@ class Bundle:
     slice_minutes: int
     window: int
     horizons: tuple[int, ...]
-    adjustment: Adjustment
+    adjustments: Adjustments
     segment_ids: tuple[str, ...]
     network_fingerprint: str
     metrics: list[dict[str, Any]]
@@ -97,7 +97,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             "slice_minutes": bundle.slice_minutes,
             "timezone": bundle.timezone,
             "city": bundle.city,
-            "adjustment": bundle.adjustment.to_dict(),
+            "adjustments": bundle.adjustments.to_dict(),
         },
         "classes.json": {
             "congestion": {name: place for place, name in enumerate(CONGESTION_CLASSES)},
@@ -171,7 +171,7 @@ def read_bundle(folder: Path) -> Bundle:
             slice_minutes=features["slice_minutes"],
             window=features["window"],
             horizons=tuple(features["horizons"]),
-            adjustment=Adjustment.from_dict(features["adjustment"]),
+            adjustments=Adjustments.from_dict(features["adjustments"]),
             segment_ids=tuple(found["network.json"]["segment_ids"]),
             network_fingerprint=found["network.json"]["fingerprint"],
             metrics=found["metrics.json"],

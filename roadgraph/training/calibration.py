@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
-
-if TYPE_CHECKING:
-    from roadgraph.dataset.labels import Labels
-    from roadgraph.evaluation.forecast import Forecast
 
 TEMPERATURES = (0.05, 20.0)
 """Within which a temperature is sought: cells that are all right have no best one."""
@@ -68,8 +62,9 @@ def interval_margins(p10: np.ndarray, p90: np.ndarray, observed: np.ndarray) -> 
     Conformalised quantile regression (Romano et al. 2019, eq. 6 to 8): the score of a cell is how
     far its speed lies outside the interval, below 0 within; the margin is the ``ceil(0.8 (n + 1))``
     smallest score. ``[p10 - margin, p90 + margin]`` holds at least 80 % of new cells that are
-    exchangeable with these. A margin below 0 narrows: where the ends then cross, whoever applies
-    it sets both to their middle.
+    exchangeable with these. A margin below 0 narrows:
+    :meth:`~roadgraph.training.adjustment.Adjustment.applied` then takes neither end past the
+    forecast, so that they cannot cross.
 
     Args:
         p10, p90: ``[O, H, N]`` the model's quantiles on the **validation span**.
@@ -88,22 +83,3 @@ def interval_margins(p10: np.ndarray, p90: np.ndarray, observed: np.ndarray) -> 
             rank = min(int(np.ceil(share * (len(known) + 1))), len(known)) - 1
             margins[place] = np.partition(known, rank)[rank]
     return margins
-
-
-def speed_error_quantiles(
-    forecast: Forecast, labels: Labels, horizons: tuple[int, ...]
-) -> np.ndarray:
-    """Return the 10 and 90 % quantiles of ``observed - forecast`` by horizon, ``[H, 2]`` in km/h.
-
-    Added to a forecast they give an interval that held 80 % of the validation span (split
-    conformal prediction, Papadopoulos et al. 2002, with one band a horizon). For a model that has
-    no interval of its own.
-
-    Raises:
-        ValueError: the forecast has no speeds.
-    """
-    if forecast.speed_kph is None:
-        raise ValueError(f"needs a forecast with speeds (found none in '{forecast.name}')")
-    targets = forecast.origins[:, None] + np.asarray(horizons)[None]
-    error = labels.speed_kph[targets] - forecast.speed_kph
-    return np.nanquantile(error, INTERVAL_QUANTILES, axis=(0, 2)).T

@@ -1,10 +1,12 @@
 """The losses of the three tasks; a cell without a label adds nothing.
 
-Every loss is a mean over the cells that have a label, each counted with its weight.
+Every loss is a mean over the cells that have a label, each counted with its weight. Sum and weight
+are kept apart until the mean is taken, as the cells may lie in several processes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+@dataclass(frozen=True)
+class CellLoss:
+    """The loss of some cells.
+
+    Attributes:
+        total: sum over the labelled cells, each times its weight, a scalar.
+        weight: what these cells weigh together, a scalar; 0 where there is none.
+    """
+
+    total: torch.Tensor
+    weight: torch.Tensor
+
+    def mean(self) -> torch.Tensor:
+        """Return the weighted mean; 0, with a gradient of 0, where nothing weighs anything."""
+        return self.total / self.weight.clamp_min(torch.finfo(self.weight.dtype).tiny)
+
+
 def congestion_loss(
     logits: torch.Tensor,
     label: torch.Tensor,
@@ -25,8 +44,8 @@ def congestion_loss(
     cell_weight: torch.Tensor | None = None,
     focal_gamma: float = 0.0,
     label_smoothing: float = 0.0,
-) -> torch.Tensor:
-    r"""Return the focal cross-entropy, a mean over the cells weighted by class and cell.
+) -> CellLoss:
+    r"""Return the focal cross-entropy of the cells, weighted by class and cell.
 
     .. math:: -w_y \, (1 - p_y)^\gamma \sum_c q_c \ln p_c
 
@@ -53,10 +72,10 @@ def congestion_loss(
     weight = torch.ones_like(loss) if class_weight is None else class_weight[label]
     if cell_weight is not None:
         weight = weight * cell_weight[known]
-    return _weighted_mean(loss, weight)
+    return CellLoss((loss * weight).sum(), weight.sum())
 
 
-def rush_hour_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+def rush_hour_loss(logits: torch.Tensor, label: torch.Tensor) -> CellLoss:
     """Return the cross-entropy of ``logits [B, H, N, 2]`` against ``label [B, H]``."""
     cells = label.unsqueeze(-1).expand(logits.shape[:-1])
     return congestion_loss(logits, cells)
@@ -67,7 +86,7 @@ def speed_loss(
     speed: torch.Tensor,
     kind: str = "huber",
     cell_weight: torch.Tensor | None = None,
-) -> torch.Tensor:
+) -> CellLoss:
     """Return the loss of ``answer`` against ``speed``, both ``[B, H, N]``, scaled.
 
     NaN in ``speed`` says that there is no label.
@@ -87,12 +106,12 @@ def speed_loss(
     else:
         loss = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
     weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
-    return _weighted_mean(loss, weight)
+    return CellLoss((loss * weight).sum(), weight.sum())
 
 
 def interval_loss(
     interval: torch.Tensor, speed: torch.Tensor, cell_weight: torch.Tensor | None = None
-) -> torch.Tensor:
+) -> CellLoss:
     r"""Return the sum of the quantile losses of both ends of the speed interval.
 
     .. math:: \max(\tau e, (\tau - 1) e), \quad e = speed - end
@@ -109,12 +128,7 @@ def interval_loss(
     quantile = error.new_tensor(INTERVAL_QUANTILES)
     loss = torch.maximum(quantile * error, (quantile - 1) * error).sum(-1)
     weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
-    return _weighted_mean(loss, weight)
-
-
-def _weighted_mean(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return the mean of ``loss``; 0, with a gradient of 0, where nothing weighs anything."""
-    return (loss * weight).sum() / weight.sum().clamp_min(torch.finfo(loss.dtype).tiny)
+    return CellLoss((loss * weight).sum(), weight.sum())
 
 
 class TaskWeights(nn.Module):
@@ -126,6 +140,9 @@ class TaskWeights(nn.Module):
 
     (Kendall, Gal and Cipolla 2018, "Multi-task learning using uncertainty to weigh losses",
     arXiv 1705.07115, eq. 10 with s the logarithm of the variance).
+
+    A task without a label in a batch has no term in it: :math:`s_i / 2` alone would lower its
+    :math:`s_i` for nothing. Nor has a task of weight 0, whose head then gets no gradient at all.
 
     Args:
         weights: by task; with ``learned`` a task of weight 0 stays without weight.
@@ -143,9 +160,16 @@ class TaskWeights(nn.Module):
             }
         )
 
-    def forward(self, losses: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return the loss to be minimised of the losses by task."""
-        return torch.stack([self._weighted(task, loss) for task, loss in losses.items()]).sum()
+    def forward(self, losses: Mapping[str, CellLoss]) -> torch.Tensor:
+        """Return the loss to be minimised of the losses by task.
+
+        Raises:
+            ValueError: no task has a weight.
+        """
+        terms = [self._term(task, loss) for task, loss in losses.items() if self._fixed[task]]
+        if not terms:
+            raise ValueError(f"needs a task with a weight above 0 (found {self._fixed})")
+        return torch.stack(terms).sum()
 
     def weight(self, task: str) -> float:
         """Return by how much a task counts now."""
@@ -153,12 +177,12 @@ class TaskWeights(nn.Module):
             return float((-self.log_variance[task].detach()).exp())
         return self._fixed[task]
 
-    def _weighted(self, task: str, loss: torch.Tensor) -> torch.Tensor:
-        if task in self.log_variance:
-            log_variance = self.log_variance[task]
-            weighted: torch.Tensor = (-log_variance).exp() * loss + log_variance / 2
-            return weighted
-        return self._fixed[task] * loss
+    def _term(self, task: str, loss: CellLoss) -> torch.Tensor:
+        if task not in self.log_variance:
+            return self._fixed[task] * loss.mean()
+        log_variance = self.log_variance[task]
+        term = (-log_variance).exp() * loss.mean() + log_variance / 2
+        return torch.where(loss.weight > 0, term, torch.zeros_like(term))
 
 
 def class_weights(congestion: torch.Tensor, classes: int, kind: str) -> torch.Tensor | None:

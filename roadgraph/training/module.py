@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -10,6 +11,7 @@ import torch
 from roadgraph.schema import CONGESTION_CLASSES, MEASURED_FEATURES
 from roadgraph.training.batches import windows
 from roadgraph.training.losses import (
+    CellLoss,
     TaskWeights,
     class_weights,
     congestion_loss,
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 
 class ForecastModule(pl.LightningModule):
     """A model with its data on the device; a batch is a tensor of origins.
+
+    A task of weight 0 has no loss, neither in the step nor in what is shown.
+
+    Where several processes share a batch, a loss is a mean over the cells of all of them: each
+    divides the sum over its own cells by the weight of all, times the number of processes, so that
+    the mean of the processes' losses and gradients is what one process would have.
 
     Args:
         model: what is trained.
@@ -56,6 +64,7 @@ class ForecastModule(pl.LightningModule):
         # What is not hidden is read off the input where the target is the newest slice itself.
         self.hidden_alone = dataset.task == "estimate_hidden"
         weights = {task: getattr(settings, f"{task}_weight") for task in model.tasks}
+        self.weighing = tuple(task for task in weights if weights[task])
         self.fixed_weights = TaskWeights(weights, learned=False)
         self.task_weights = TaskWeights(weights, learned=settings.task_weights == "uncertainty")
         labels = dataset.labels
@@ -90,43 +99,54 @@ class ForecastModule(pl.LightningModule):
     def training_step(self, origins: torch.Tensor, index: int) -> torch.Tensor:
         """Return the loss of a batch with noise on its inputs and some segments hidden."""
         del index
-        x, hidden = self._hide(windows(self.inputs, origins, self.window), origins, None)
+        x = windows(self.inputs, origins, self.window)
+        x, hidden = self._hide(x, origins, f"{self.settings.seed} {self.current_epoch}")
         if self.settings.noise_std:
             x = x + self.settings.noise_std * torch.randn_like(x)
-        losses = self._losses(x, origins, hidden)
-        total = self.task_weights(losses)
-        self._show("train", total, losses, len(origins))
-        return total
+        return self._loss("train", self.task_weights, x, origins, hidden)
 
     def validation_step(self, origins: torch.Tensor, index: int) -> torch.Tensor:
         """Return the loss of a batch, with the same segments hidden in every epoch.
 
         The tasks always weigh what the settings say, so that epochs can be compared.
         """
+        del index
         x = windows(self.inputs, origins, self.window)
-        x, hidden = self._hide(x, origins, torch.Generator().manual_seed(index))
-        losses = self._losses(x, origins, hidden)
-        total = self.fixed_weights(losses)
-        self._show("val", total, losses, len(origins))
-        return total
+        x, hidden = self._hide(x, origins, "validation")
+        return self._loss("val", self.fixed_weights, x, origins, hidden)
 
     def _hide(
-        self, x: torch.Tensor, origins: torch.Tensor, chance: torch.Generator | None
+        self, x: torch.Tensor, origins: torch.Tensor, chance: str
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return ``x`` as if some segments had never been observed, and which, ``[B, N]``."""
+        """Return ``x`` as if some segments had never been observed, and which, ``[B, N]``.
+
+        What is hidden is a function of ``chance``, the origin and the segment alone, whatever else
+        is in the batch and whichever process or device has it.
+        """
         if self.unseen_inputs is None:
             return x, None
-        batch, _, segments, _ = x.shape
-        # Drawn on the CPU, so that a seed hides the same segments on every device.
-        hidden = torch.rand(batch, segments, generator=chance) < self.settings.hidden_share
-        hidden = hidden.to(x.device)
+        hidden = shares(chance, origins, x.shape[2]) < self.settings.hidden_share
         unseen = windows(self.unseen_inputs, origins, self.window)
         return torch.where(hidden[:, None, :, None], unseen, x), hidden
 
+    def _loss(
+        self,
+        stage: str,
+        weights: TaskWeights,
+        x: torch.Tensor,
+        origins: torch.Tensor,
+        hidden: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the loss of a batch, and show it with that of every task."""
+        losses, batch = _of_all_processes(self._losses(x, origins, hidden), len(origins))
+        total: torch.Tensor = weights(losses)
+        self._show(stage, total, {task: loss.mean() for task, loss in losses.items()}, batch)
+        return total
+
     def _losses(
         self, x: torch.Tensor, origins: torch.Tensor, hidden: torch.Tensor | None
-    ) -> dict[str, torch.Tensor]:
-        """Return the loss of every task."""
+    ) -> dict[str, CellLoss]:
+        """Return the loss of every task that weighs anything, of this process's cells."""
         answers = self.model(x, self.graph)
         targets = origins[:, None] + self.steps
         weight = None if self.quality is None else self.quality[targets]  # [B, H, N]
@@ -134,7 +154,7 @@ class ForecastModule(pl.LightningModule):
             only = hidden[:, None].expand(-1, len(self.steps), -1).to(x.dtype)
             weight = only if weight is None else weight * only
         losses = {}
-        if "congestion" in answers:
+        if "congestion" in self.weighing:
             losses["congestion"] = congestion_loss(
                 answers["congestion"],
                 self.congestion[targets],
@@ -143,13 +163,13 @@ class ForecastModule(pl.LightningModule):
                 self.settings.focal_gamma,
                 self.settings.label_smoothing,
             )
-        if "rush_hour" in answers:
+        if "rush_hour" in self.weighing:
             losses["rush_hour"] = rush_hour_loss(answers["rush_hour"], self.rush_hour[targets])
-        if "speed" in answers:
+        if "speed" in self.weighing:
             speed = self.speed[targets]
-            losses["speed"] = speed_loss(
-                answers["speed"], speed, self.settings.speed_loss, weight
-            ) + interval_loss(answers["speed_interval"], speed, weight)
+            middle = speed_loss(answers["speed"], speed, self.settings.speed_loss, weight)
+            ends = interval_loss(answers["speed_interval"], speed, weight)
+            losses["speed"] = CellLoss(middle.total + ends.total, middle.weight)
         return losses
 
     def _show(
@@ -161,9 +181,8 @@ class ForecastModule(pl.LightningModule):
         }
         if stage == "train" and self.settings.task_weights == "uncertainty":
             shown |= {f"weight_{task}": self.task_weights.weight(task) for task in losses}
-        # Lightning takes the mean size of the processes' batches in whole numbers.
-        size = batch * self.trainer.world_size
-        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        # ``batch`` is that of all processes: they must agree on it, or the mean would be another.
+        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=batch, sync_dist=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimiser; :mod:`roadgraph.training.schedules` changes its learning rate.
@@ -173,3 +192,48 @@ class ForecastModule(pl.LightningModule):
         return make_optimizer(
             self.model.parameters(), self.settings, self.task_weights.parameters()
         )
+
+
+def shares(chance: str, origins: torch.Tensor, segments: int) -> torch.Tensor:
+    """Return numbers ``[B, N]`` as if drawn evenly from 0 up to 1, a cell each.
+
+    They are functions of ``chance``, the origin and the place of the segment, in whole numbers on
+    the device, so that they agree between processes and devices and nothing waits for the device.
+
+    Args:
+        chance: in the place of a seed.
+        origins: ``[B]``.
+        segments: ``N``.
+    """
+    seed = int.from_bytes(hashlib.sha256(chance.encode()).digest()[:4], "little")
+    of_origin = _mixed(_mixed(origins) ^ seed)  # [B]
+    places = torch.arange(segments, device=origins.device)
+    # 24 bits fit into a float32 exactly.
+    return (_mixed(of_origin[:, None] ^ _mixed(places)) >> 8) / 2.0**24
+
+
+def _mixed(number: torch.Tensor) -> torch.Tensor:
+    """Return another number of 32 bits for every number of 32 bits, without any order left.
+
+    The multiplicative hash of T. Mueller, https://stackoverflow.com/a/12996028; its factor is small
+    enough for 64 bits never to overflow.
+    """
+    for _ in range(2):
+        number = ((number >> 16) ^ number) * 0x45D9F3B & 0xFFFFFFFF
+    return (number >> 16) ^ number
+
+
+def _of_all_processes(losses: dict[str, CellLoss], batch: int) -> tuple[dict[str, CellLoss], int]:
+    """Return losses whose mean over the processes is that over all cells, and all batches' size."""
+    if not torch.distributed.is_initialized():
+        return losses, batch
+    weights = [loss.weight for loss in losses.values()]
+    together = torch.stack([*weights, torch.full_like(weights[0], batch)])
+    torch.distributed.all_reduce(together)
+    count = torch.distributed.get_world_size()
+    *weights, whole = together.unbind()
+    found = {
+        task: CellLoss(count * loss.total, weight)
+        for (task, loss), weight in zip(losses.items(), weights, strict=True)
+    }
+    return found, int(whole)

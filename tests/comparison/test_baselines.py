@@ -19,7 +19,7 @@ from roadgraph.evaluation.forecast import Forecast
 from roadgraph.evaluation.interpolation import INTERPOLATORS
 from roadgraph.schema import NO_LABEL
 from roadgraph.settings import Settings
-from roadgraph.training.decision import decide, macro_f1_weights
+from roadgraph.training.adjustment import Adjustments, fit_adjustment
 from tests.comparison.toy import quick_settings, toy_judge
 from tests.dataset.toy import toy_dataset
 
@@ -35,7 +35,7 @@ def judge() -> Judge:
 
 @pytest.fixture(scope="module")
 def trees(judge: Judge) -> Boosting:
-    return fit_boosting(judge.dataset, SETTINGS, judge.dataset.hidden)
+    return fit_boosting(judge.dataset, SETTINGS)
 
 
 def roads_of(dataset: Dataset) -> Roads:
@@ -152,29 +152,22 @@ def test_the_time_of_a_prediction_is_the_median_of_as_many_slices_as_there_are(
     assert prediction_ms(lambda origins: None, np.array([3, 4])) == pytest.approx(2.5)
 
 
-def test_gradient_boosting_decides_by_weights_of_the_validation_span(
+def test_gradient_boosting_is_adjusted_on_the_validation_span_as_models_are(
     judge: Judge, trees: Boosting
 ) -> None:
     dataset = judge.dataset
     validation = dataset.splits.validation.origins(2, 2)
-    probability = trees.forecast(dataset, validation).congestion_probability
-    assert probability is not None
-    pairs = [
-        (probability[row, place, segment], dataset.labels.congestion[origin + step, segment])
-        for row, origin in enumerate(validation)
-        for place, step in enumerate(dataset.horizons)
-        for segment in range(dataset.graph.segments)
-        if dataset.labels.congestion[origin + step, segment] != NO_LABEL
-    ]
-    weights = macro_f1_weights(
-        np.array([given for given, _ in pairs]), np.array([label for _, label in pairs])
+    adjustment = fit_adjustment(
+        trees.answers(dataset, validation), validation, dataset, SETTINGS.training
+    )
+    expected = Adjustments.same(adjustment, dataset.graph.segments).forecast(
+        BOOSTING, judge.origins, trees.answers(dataset, judge.origins)
     )
     forecast = boosting_of(dataset, SETTINGS, judge.origins)
+    for name in ("congestion", "congestion_probability", "rush_hour", "speed_p10_kph"):
+        np.testing.assert_array_equal(getattr(forecast, name), getattr(expected, name))
     assert forecast.congestion is not None
     assert forecast.congestion_probability is not None
-    np.testing.assert_array_equal(
-        forecast.congestion, decide(forecast.congestion_probability, weights)
-    )
     likeliest = forecast.congestion_probability.argmax(axis=-1)
     assert (forecast.congestion != likeliest).any(), "otherwise this test could not fail"
 

@@ -448,9 +448,7 @@ def test_when_every_member_fails_that_is_an_error_with_the_first_reason(
 
     monkeypatch.setattr(compare, "train_member", fail)
     members = members_of(finished, ["gat-simple", "roadnet-simple"])
-    with pytest.raises(
-        TrainingError, match=r"the first, gat-simple: no memory for gat; `"
-    ):
+    with pytest.raises(TrainingError, match=r"the first, gat-simple: no memory for gat; `"):
         compare_members(finished, members, [1])
 
 

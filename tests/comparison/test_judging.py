@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.comparison.judging import Judge
+from roadgraph.config import settings_from_dict, settings_to_dict
 from roadgraph.dataset.dataset import build_dataset
 from roadgraph.errors import DataError
 from roadgraph.evaluation.baselines import historical_average, majority_class, persistence
@@ -169,3 +171,41 @@ def test_a_missing_truth_is_an_error_that_names_the_file_and_what_to_do(tmp_path
         DataError, match=r"truth .*nowhere\.parquet is missing; set city\.truth, or empty it"
     ):
         toy_judge(settings)
+
+
+def test_where_hidden_segments_are_estimated_they_alone_are_judged() -> None:
+    settings = quick_settings(
+        dataset={"hidden_share": 0.34}, training={"hidden_share": 0.34}, model={"name": "gcn"}
+    )
+    estimating = settings_from_dict({**settings_to_dict(settings), "task": "estimate_hidden"})
+    judge = toy_judge(estimating)
+    hidden = judge.dataset.hidden
+    verdict = judge.verdict(persistence(judge.dataset, judge.origins))
+    whole = verdict.scores[verdict.scores["part"] == ALL]
+    known = judge.dataset.score_labels.congestion[judge.origins][:, hidden] != NO_LABEL
+    assert whole["cells"].item() == known.sum() > 0
+    assert whole["accuracy"].item() < 1
+    assert whole["speed_mae_kph"].item() > 1
+    assert verdict.confusion is not None
+    assert verdict.confusion.sum() == known.sum()
+
+
+def test_confusion_leaves_the_last_window_out_where_the_scores_do() -> None:
+    hands = {**THREE_HORIZONS}
+    hands["evaluation"] = {**hands["evaluation"], "leave_out_last_window": True}
+    judge = judge_by_hand(quick_settings(**hands))
+    count = len(judge.origins)
+    nothing = np.zeros((count, 3, 1), dtype=np.int8)
+    verdict = judge.verdict(Forecast("none", judge.origins, nothing, None, None, None))
+    row = verdict.scores[(verdict.scores["horizon_min"] == 30) & (verdict.scores["part"] == ALL)]
+    assert verdict.confusion is not None
+    assert verdict.confusion.sum() == row["cells"].item()
+
+
+def test_a_true_speed_has_a_class_without_any_probe(tmp_path: Path) -> None:
+    truth = write_truth(tmp_path / "truth.parquet", 10.0)
+    settings = quick_settings(**THREE_HORIZONS, city={"truth": str(truth)})
+    labels = replace(settings.labels, congestion="traffic4cast")
+    judge = judge_by_hand(replace(settings, labels=labels))
+    assert judge.truth is not None
+    assert (judge.truth.congestion == 1).all()

@@ -13,7 +13,7 @@ from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import TrainingError
 from roadgraph.models.graph import road_graph
 from roadgraph.settings import Settings
-from roadgraph.training.adjustment import fit_adjustment
+from roadgraph.training.adjustment import fit_adjustments
 from roadgraph.training.bundle import Bundle, read_bundle
 from roadgraph.training.inference import answers
 from tests.comparison.toy import Killed, quick_settings, toy_judge
@@ -92,7 +92,7 @@ def test_a_trained_models_run_can_be_read_again(run: Run) -> None:
 def test_the_bundle_gives_the_forecast_that_was_judged(
     run: Run, bundle: Bundle, judge: Judge
 ) -> None:
-    forecast = bundle.adjustment.forecast(
+    forecast = bundle.adjustments.forecast(
         "gcn-simple", judge.origins, said(bundle, judge.dataset, judge.origins)
     )
     verdict = judge.verdict(forecast)
@@ -102,11 +102,10 @@ def test_the_bundle_gives_the_forecast_that_was_judged(
 
 def test_the_adjustment_is_that_of_the_validation_span(bundle: Bundle, judge: Judge) -> None:
     dataset = judge.dataset
-    validation = dataset.splits.validation.origins(2, 2)
-    expected = fit_adjustment(
-        said(bundle, dataset, validation), validation, dataset, SETTINGS.training
+    expected = fit_adjustments(
+        lambda origins, _: said(bundle, dataset, origins), dataset, SETTINGS.training
     )
-    assert bundle.adjustment.to_dict() == expected.to_dict()
+    assert bundle.adjustments.to_dict() == expected.to_dict()
 
 
 def test_nothing_of_a_model_depends_on_the_test_span(
@@ -120,7 +119,7 @@ def test_nothing_of_a_model_depends_on_the_test_span(
     other = replace(labels, speed_kph=speeds, congestion=classes)
     changed = replace(dataset, inputs=inputs, labels=other, score_labels=other)
     again = read_bundle(trained(tmp_path, dataset=changed).bundle)
-    assert again.adjustment.to_dict() == bundle.adjustment.to_dict()
+    assert again.adjustments.to_dict() == bundle.adjustments.to_dict()
     for name, weights in bundle.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], weights), name
 

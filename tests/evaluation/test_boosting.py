@@ -3,14 +3,22 @@ import dataclasses
 import numpy as np
 import pytest
 
-from roadgraph.dataset.dataset import Dataset
+from roadgraph.dataset.dataset import Dataset, build_dataset, hidden_segments
 from roadgraph.errors import DataError
 from roadgraph.evaluation import boosting
 from roadgraph.evaluation.baselines import majority_class, persistence
 from roadgraph.evaluation.boosting import Boosting, fit_boosting
 from roadgraph.evaluation.forecast import Forecast
 from roadgraph.evaluation.scores import Score, score_forecast, scoring_origins
-from tests.dataset.toy import toy_dataset, toy_settings
+from roadgraph.settings import Settings
+from tests.dataset.toy import (
+    grid_of,
+    path_graph,
+    segments_of,
+    toy_dataset,
+    toy_settings,
+    waves,
+)
 
 SETTINGS = toy_settings(
     dataset={"horizons_min": [15, 60]}, evaluation={"report_horizons_min": [60]}
@@ -42,28 +50,30 @@ def score_of(said: Forecast, dataset: Dataset) -> Score:
     return score
 
 
-def test_answers_come_in_the_common_shape(trees: Boosting, dataset: Dataset) -> None:
-    said = trees.forecast(dataset, ORIGINS)
-    assert said.name == "gradient boosting"
-    assert said.congestion is not None
-    assert said.congestion_probability is not None
-    assert said.rush_hour is not None
-    assert said.rush_hour_probability is not None
-    assert said.speed_kph is not None
-    assert said.speed_p10_kph is not None
-    assert said.speed_p90_kph is not None
-    assert said.congestion.shape == said.speed_kph.shape == (3, 2, 4)
-    np.testing.assert_allclose(said.congestion_probability.sum(axis=-1), 1, atol=1e-5)
-    np.testing.assert_array_equal(said.congestion, said.congestion_probability.argmax(axis=-1))
-    np.testing.assert_array_equal(said.rush_hour, said.rush_hour_probability > 0.5)
-    assert (said.speed_p10_kph >= 0).all()
-    assert (said.speed_p10_kph <= said.speed_kph).all()
-    assert (said.speed_kph <= said.speed_p90_kph).all()
+def speed_of(dataset: Dataset, origins: np.ndarray, settings: Settings = SETTINGS) -> np.ndarray:
+    return fit_boosting(dataset, settings).answers(dataset, origins)["speed"]
+
+
+def test_answers_come_in_the_form_of_a_models(trees: Boosting, dataset: Dataset) -> None:
+    said = trees.answers(dataset, ORIGINS)
+    assert {name: answer.shape for name, answer in said.items()} == {
+        "congestion": (3, 2, 4, 4),
+        "rush_hour": (3, 2, 4, 2),
+        "speed": (3, 2, 4),
+        "speed_interval": (3, 2, 4, 2),
+    }
+    for task in ("congestion", "rush_hour"):
+        np.testing.assert_allclose(said[task].sum(axis=-1), 1, atol=1e-5)
+    assert (said["speed_interval"][..., 0] >= 0).all()
+    assert (said["speed_interval"][..., 0] <= said["speed"]).all()
+    assert (said["speed"] <= said["speed_interval"][..., 1]).all()
 
 
 def test_boosting_beats_what_it_is_told(trees: Boosting, dataset: Dataset) -> None:
     origins = scoring_origins(dataset.splits.test, dataset.window, 15, SETTINGS.evaluation)
-    mine = score_of(trees.forecast(dataset, origins), dataset)
+    said = trees.answers(dataset, origins)
+    classes = said["congestion"].argmax(axis=-1)
+    mine = score_of(Forecast("boosting", origins, classes, None, None, said["speed"]), dataset)
     last = score_of(persistence(dataset, origins), dataset)
     common = score_of(majority_class(dataset, origins), dataset)
     assert mine.speed_mae_kph < 0.8 * last.speed_mae_kph
@@ -81,19 +91,9 @@ def test_the_same_data_gives_the_same_trees(trees: Boosting, dataset: Dataset) -
 def test_origins_are_answered_the_same_alone_and_together(
     trees: Boosting, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = trees.forecast(dataset, ORIGINS)
+    whole = trees.answers(dataset, ORIGINS)["speed"]
     monkeypatch.setattr(boosting, "CELLS_AT_ONCE", 4)
-    np.testing.assert_array_equal(whole.speed_kph, trees.forecast(dataset, ORIGINS).speed_kph)
-
-
-def test_decision_weights_change_the_class_and_not_the_probability(
-    trees: Boosting, dataset: Dataset
-) -> None:
-    said = trees.forecast(dataset, ORIGINS, np.array([1e6, 1, 1, 1]))
-    plain = trees.forecast(dataset, ORIGINS)
-    assert said.congestion is not None
-    assert (said.congestion == 0).all()
-    np.testing.assert_array_equal(said.congestion_probability, plain.congestion_probability)
+    np.testing.assert_array_equal(whole, trees.answers(dataset, ORIGINS)["speed"])
 
 
 def test_the_future_is_not_looked_at(dataset: Dataset, few_rounds: pytest.MonkeyPatch) -> None:
@@ -110,25 +110,60 @@ def test_the_future_is_not_looked_at(dataset: Dataset, few_rounds: pytest.Monkey
         grid=dataclasses.replace(dataset.grid, measured=measured),
     )
     origins = np.array([start - 5, start - 1])
-    np.testing.assert_array_equal(
-        fit_boosting(dataset, SETTINGS).forecast(dataset, origins).speed_kph,
-        fit_boosting(poisoned, SETTINGS).forecast(poisoned, origins).speed_kph,
-    )
+    np.testing.assert_array_equal(speed_of(dataset, origins), speed_of(poisoned, origins))
 
 
-def test_hidden_segments_teach_nothing_and_are_answered(
+HIDING = toy_settings(
+    dataset={"horizons_min": [15, 60], "hidden_share": 0.25},
+    evaluation={"report_horizons_min": [60]},
+    training={"hidden_share": 0.5},
+    model={"segment_embedding": 0},
+)
+
+
+def test_what_hidden_segments_showed_teaches_nothing(few_rounds: pytest.MonkeyPatch) -> None:
+    speed = waves(900, 4)
+    hidden = hidden_segments(4, HIDING.dataset)
+    datasets = [
+        build_dataset(grid_of(each), segments_of(grid_of(each)), path_graph(4), HIDING)
+        for each in (speed, np.where(hidden, 1.0, speed))
+    ]
+    one, two = (speed_of(each, ORIGINS, HIDING) for each in datasets)
+    np.testing.assert_array_equal(one, two)
+
+
+def test_trees_that_learned_to_do_without_observations_do_better_without_them(
     dataset: Dataset, few_rounds: pytest.MonkeyPatch
 ) -> None:
-    hidden = np.array([False, True, False, False])
-    speed = dataset.labels.speed_kph.copy()
-    speed[:, hidden] = 1.0
-    other = dataclasses.replace(
-        dataset, labels=dataclasses.replace(dataset.labels, speed_kph=speed)
+    settings = toy_settings(
+        dataset={"horizons_min": [15, 60]},
+        evaluation={"report_horizons_min": [60]},
+        training={"hidden_share": 0.5},
     )
-    one = fit_boosting(dataset, SETTINGS, hidden).forecast(dataset, ORIGINS)
-    two = fit_boosting(other, SETTINGS, hidden).forecast(other, ORIGINS)
-    np.testing.assert_array_equal(one.speed_kph, two.speed_kph)
-    assert np.isfinite(one.speed_kph).all() if one.speed_kph is not None else False
+    origins = dataset.splits.test.origins(dataset.window, max(dataset.horizons))
+    everyone = np.ones(4, dtype=bool)
+    truth = dataset.labels.speed_kph[origins[:, None] + np.asarray(dataset.horizons)]
+    errors = []
+    for each in (settings, SETTINGS):
+        said = fit_boosting(dataset, each).answers(dataset, origins, everyone)["speed"]
+        errors.append(float(np.nanmean(np.abs(said - truth))))
+    assert errors[0] < errors[1]
+
+
+def test_segments_to_estimate_are_learned_from_cells_that_are_not_shown(
+    few_rounds: pytest.MonkeyPatch,
+) -> None:
+    settings = toy_settings(
+        task="estimate_hidden",
+        dataset={"hidden_share": 0.25},
+        training={"hidden_share": 0.5},
+        model={"segment_embedding": 0},
+    )
+    dataset = toy_dataset(settings, slices=900, segments=4)
+    said = fit_boosting(dataset, settings).answers(dataset, ORIGINS)
+    # If they had been shown their labels, no change of speed were left to learn.
+    width = said["speed_interval"][..., 1] - said["speed_interval"][..., 0]
+    assert (width > 1).all()
 
 
 def test_without_any_label_there_is_nothing_to_learn(dataset: Dataset) -> None:

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from roadgraph.evaluation.comparison import (
-    compare_models,
     graph_sentences,
     means_and_spreads,
     verdict_table,
+    with_costs,
 )
 from roadgraph.evaluation.interpolation import NEAREST
 
@@ -23,6 +23,14 @@ def runs(model: str, *macro_f1: float, mae: float = 5.0, **more: Any) -> pd.Data
 
 def baseline(model: str, macro_f1: float, mae: float = 5.0, **more: Any) -> pd.DataFrame:
     return runs(model, macro_f1, mae=mae, seed=0, baseline=True, **more)
+
+
+def verdict_of(table: pd.DataFrame, a: str, b: str, figure: str) -> str:
+    """Return how ``a`` does beside ``b``; models are named by their backbones."""
+    sized = table.assign(model=table["model"].where(table["baseline"], table["model"] + "-simple"))
+    found = verdict_table(sized, [figure])
+    rows = found[found["model"] == f"{a}-simple"]
+    return str(rows.loc[rows["against"].isin([b, f"{b}-simple"]), "verdict"].item())
 
 
 def test_mean_and_sample_standard_deviation_over_the_seeds() -> None:
@@ -47,31 +55,31 @@ def test_horizons_and_parts_have_means_of_their_own() -> None:
 )
 def test_a_difference_smaller_than_the_larger_spread_is_a_tie(other: float, verdict: str) -> None:
     table = pd.concat([runs("a", 0.4, 0.5, 0.6), runs("b", other, other, other)])
-    assert compare_models(table, "a", "b", "macro_f1") == verdict
+    assert verdict_of(table, "a", "b", "macro_f1") == verdict
     opposite = {"better": "worse", "worse": "better", "tie": "tie"}
-    assert compare_models(table, "b", "a", "macro_f1") == opposite[verdict]
+    assert verdict_of(table[::-1], "b", "a", "macro_f1") == opposite[verdict]
 
 
 def test_of_errors_the_lower_is_better() -> None:
     table = pd.concat([runs("a", 0.5, 0.5, mae=4.0), runs("b", 0.5, 0.5, mae=5.0)])
-    assert compare_models(table, "a", "b", "speed_mae_kph") == "better"
-    assert compare_models(table, "a", "b", "macro_f1") == "tie"
+    assert verdict_of(table, "a", "b", "speed_mae_kph") == "better"
+    assert verdict_of(table, "a", "b", "macro_f1") == "tie"
 
 
 def test_with_one_seed_a_difference_must_reach_the_floor() -> None:
     near = pd.concat([runs("a", 0.505), runs("b", 0.5)])
     far = pd.concat([runs("a", 0.52), runs("b", 0.5)])
-    assert compare_models(near, "a", "b", "macro_f1") == "tie"
-    assert compare_models(far, "a", "b", "macro_f1") == "better"
+    assert verdict_of(near, "a", "b", "macro_f1") == "tie"
+    assert verdict_of(far, "a", "b", "macro_f1") == "better"
     slower = pd.concat([runs("a", 0.5, mae=4.95), runs("b", 0.5, mae=5.0)])
-    assert compare_models(slower, "a", "b", "speed_mae_kph") == "tie"
+    assert verdict_of(slower, "a", "b", "speed_mae_kph") == "tie"
 
 
 def test_a_baseline_has_no_chance_in_it_and_needs_no_floor() -> None:
     table = pd.concat([baseline("persistence", 0.5), runs("a", 0.503, 0.504, 0.505)])
-    assert compare_models(table, "a", "persistence", "macro_f1") == "better"
+    assert verdict_of(table, "a", "persistence", "macro_f1") == "better"
     alone = pd.concat([baseline("persistence", 0.5), runs("a", 0.504)])
-    assert compare_models(alone, "a", "persistence", "macro_f1") == "tie"
+    assert verdict_of(alone, "a", "persistence", "macro_f1") == "tie"
 
 
 def test_horizons_are_averaged_seed_by_seed() -> None:
@@ -84,15 +92,27 @@ def test_horizons_are_averaged_seed_by_seed() -> None:
             runs("b", 0.11, 0.10, horizon_min=60),
         ]
     )
-    assert compare_models(table, "a", "b", "macro_f1") == "better"
+    assert verdict_of(table, "a", "b", "macro_f1") == "better"
 
 
-def test_a_model_or_figure_that_is_not_there_is_named() -> None:
-    table = pd.concat([runs("a", 0.5), runs("b", 0.5, mae=np.nan)])
-    with pytest.raises(ValueError, match=r"needs 'macro_f1' of both models \(found none of 'c'\)"):
-        compare_models(table, "a", "c", "macro_f1")
-    with pytest.raises(ValueError, match=r"needs 'speed_mae_kph' .*none of 'b'"):
-        compare_models(table, "a", "b", "speed_mae_kph")
+def test_costs_are_medians_over_the_runs_of_a_model() -> None:
+    means = means_and_spreads(
+        pd.concat([runs("a", 0.5, 0.6), runs("a", 0.4, 0.4, part="late 20-24"), baseline("b", 0.3)])
+    )
+    facts = pd.DataFrame(
+        {
+            "title": ["b", "a", "a", "a"],
+            "parameters": [None, 7, 7, 7],
+            "training_seconds": [0.5, 10.0, 20.0, 60.0],
+            "prediction_ms": [1.0, 3.0, 2.0, 4.0],
+        }
+    )
+    table = with_costs(means, facts)
+    pd.testing.assert_frame_equal(table[means.columns], means)
+    assert table["model"].tolist() == ["a", "a", "b"]
+    assert table["parameters"].tolist() == [7, 7, pd.NA]
+    assert table["training_seconds"].tolist() == [20, 20, 0.5]
+    assert table["prediction_ms"].tolist() == [3, 3, 1]
 
 
 @pytest.fixture
@@ -163,3 +183,19 @@ def test_a_graph_that_does_not_beat_its_control_has_not_been_shown_to_help(
     )
     only = verdict_table(table[table["model"].str.startswith("gcn-simple")], ["macro_f1"])
     assert graph_sentences(only) == ["gcn-simple: the graph helps (macro_f1)."]
+
+
+def test_what_the_controls_say_of_a_part_names_the_part(table: pd.DataFrame) -> None:
+    hidden = table.assign(part="hidden segments", macro_f1=0.5)
+    both = pd.concat([table, hidden])
+    found = pd.concat(
+        [verdict_table(both, ["macro_f1"], part) for part in ("all", "hidden segments")]
+    )
+    assert found["part"].unique().tolist() == ["all", "hidden segments"]
+    assert graph_sentences(found) == [
+        *graph_sentences(verdict_table(table, ["macro_f1"])),
+        "gcn-simple on hidden segments: the graph has not been shown to help "
+        "(macro_f1 0.500, control 0.500, tie).",
+        "gcn-enhanced on hidden segments: the graph has not been shown to help "
+        "(macro_f1 0.500, control 0.500, tie).",
+    ]

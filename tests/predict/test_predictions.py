@@ -13,7 +13,7 @@ from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
 from roadgraph.predict.predictions import predict_newest
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
-from roadgraph.training.adjustment import Adjustment
+from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
@@ -63,7 +63,9 @@ def bundle() -> Bundle:
         slice_minutes=15,
         window=dataset.window,
         horizons=dataset.horizons,
-        adjustment=Adjustment(1.0, 1.0, np.array([1e6, 1, 1, 1]), np.array([1.0, 2, 3, 99])),
+        adjustments=Adjustments.same(
+            Adjustment(1.0, 1.0, np.array([1e6, 1, 1, 1]), np.array([1.0, 2, 3, 99])), 3
+        ),
         segment_ids=tuple(NETWORK.segment_ids),
         network_fingerprint=NETWORK.fingerprint(),
         metrics=[],
@@ -97,9 +99,8 @@ def test_observed_says_which_segments_the_newest_slice_saw(bundle: Bundle) -> No
 def test_the_interval_is_the_models_widened_by_the_margin_and_never_below_zero(
     bundle: Bundle,
 ) -> None:
-    narrow = dataclasses.replace(
-        bundle, adjustment=dataclasses.replace(bundle.adjustment, interval_margins_kph=np.zeros(4))
-    )
+    without = dataclasses.replace(bundle.adjustments.seen, interval_margins_kph=np.zeros(4))
+    narrow = dataclasses.replace(bundle, adjustments=Adjustments.same(without, 3))
     wide = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
     plain = predict_newest(narrow, NETWORK, SLICES_TABLE, 15).to_pandas()
     first = wide["horizon_min"] == 15
@@ -112,19 +113,41 @@ def test_the_interval_is_the_models_widened_by_the_margin_and_never_below_zero(
     assert (wide.loc[wide["horizon_min"] == 60, "speed_p10"] == 0).all()
 
 
-def test_below_the_bundles_least_probability_no_class_is_answered(bundle: Bundle) -> None:
-    settings = {**bundle.settings, "evaluation": {"abstain_below": 1.0}}
-    table = predict_newest(
-        dataclasses.replace(bundle, settings=settings), NETWORK, SLICES_TABLE, 15
-    )
+@pytest.mark.parametrize(("asked", "trained"), [(1.0, 0.0), (0.0, 1.0)])
+def test_below_the_least_probability_of_the_call_or_the_bundle_no_class_is_answered(
+    bundle: Bundle, asked: float, trained: float
+) -> None:
+    settings = {**bundle.settings, "evaluation": {"abstain_below": trained}}
+    other = dataclasses.replace(bundle, settings=settings)
+    table = predict_newest(other, NETWORK, SLICES_TABLE, 15, asked)
     assert table["congestion"].null_count == 12
     assert table["p_gridlock"].null_count == 0
+
+
+def test_the_probability_that_counts_is_that_of_the_answer(bundle: Bundle) -> None:
+    plain = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert (plain["congestion"] == "gridlock").all()
+    level = float(plain["p_gridlock"].median())
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15, level).to_pandas()
+    np.testing.assert_array_equal(table["congestion"].isna(), plain["p_gridlock"] < level)
+    assert 0 < table["congestion"].isna().sum() < 12
+
+
+def test_where_hidden_segments_are_estimated_those_that_are_measured_have_no_row(
+    bundle: Bundle,
+) -> None:
+    settings = {**bundle.settings, "task": "estimate_hidden"}
+    estimating = dataclasses.replace(bundle, settings=settings)
+    table = predict_newest(estimating, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert table["segment_id"].unique().tolist() == ["C"]
+    assert not table["observed"].any()
 
 
 def test_the_class_is_decided_by_the_bundles_weights(bundle: Bundle) -> None:
     table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
     assert (table["congestion"] == "gridlock").all()
-    plain = dataclasses.replace(bundle, adjustment=Adjustment.none(4))
+    none = Adjustments.same(Adjustment.none(4), 3)
+    plain = dataclasses.replace(bundle, adjustments=none)
     table = predict_newest(plain, NETWORK, SLICES_TABLE, 15).to_pandas()
     columns = [f"p_{name}" for name in CONGESTION_CLASSES]
     likeliest = table[columns].idxmax(axis=1).str.removeprefix("p_")

@@ -1,8 +1,18 @@
 import pandas as pd
 import pytest
 
-from roadgraph.evaluation.comparison import means_and_spreads, verdict_table
-from roadgraph.report.tables import clear_winners, markdown, shown_comparison, shown_verdicts
+from roadgraph.evaluation.comparison import means_and_spreads, verdict_table, with_costs
+from roadgraph.report.tables import (
+    ANSWERED,
+    COSTS_SHOWN,
+    FULL,
+    SHORT,
+    clear_winners,
+    markdown,
+    shown_comparison,
+    shown_in_full,
+    shown_verdicts,
+)
 from roadgraph.settings import CitySettings
 
 NAN = float("nan")
@@ -100,3 +110,44 @@ def test_verdicts_are_shown_with_what_a_tie_is_and_one_seed_is_marked() -> None:
 def test_markdown_has_a_head_a_rule_and_a_line_a_row() -> None:
     text = markdown(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
     assert text == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |\n"
+
+
+def test_costs_stand_beside_the_figures_without_spread_and_never_bold() -> None:
+    facts = pd.DataFrame(
+        {
+            "title": ["persistence", "gcn-simple", "gcn-simple-self-loops"],
+            "parameters": [None, 118_150, 118_150],
+            "training_seconds": [0.04, 1234.5, 60.0],
+            "prediction_ms": [0.5, 12.34, 11.0],
+        }
+    )
+    means = with_costs(means_and_spreads(TABLE), facts)
+    shown = shown_comparison(means, CitySettings(), {**COLUMNS, **COSTS_SHOWN}, bold=True)
+    assert shown["parameters"].tolist() == ["-", "118,150", "118,150"]
+    assert shown["training, s"].tolist() == ["0.0", "1,234.5", "60.0"]
+    assert shown["prediction, ms"].tolist() == ["0.5", "12.3", "11.0"]
+
+
+def test_the_short_table_fits_into_a_terminal() -> None:
+    figures = dict.fromkeys(SHORT, 0.5) | {"speed_mae_kph": 10.5, "speed_rmse_kph": 10.5}
+    rows = [
+        {"model": "roadnet-enhanced-self-loops", "horizon_min": 15, "part": "all", "seed": seed}
+        for seed in (1, 2)
+    ]
+    table = pd.DataFrame(rows).assign(baseline=False, **figures)
+    shown = shown_comparison(means_and_spreads(table), CitySettings(), SHORT)
+    widths = [max(len(name), *map(len, shown[name].astype(str))) for name in shown]
+    assert sum(widths) + len(widths) <= 120
+
+
+def test_what_was_answered_is_shown_only_where_something_abstained() -> None:
+    table = TABLE.assign(**dict.fromkeys(FULL, 0.25), **dict.fromkeys(ANSWERED, 1.0))
+    complete = shown_in_full(means_and_spreads(table), CitySettings())
+    assert list(complete) == ["model", "minutes", "seeds", *FULL.values()]
+    assert complete["rush hour AUC"].tolist() == ["0.250", "0.250 ± 0.000", "0.250 ± 0.000"]
+    shy = table.assign(
+        answered_share=table["answered_share"].where(table["model"] != "gcn-simple", 0.9)
+    )
+    shown = shown_in_full(means_and_spreads(shy), CitySettings())
+    assert list(shown)[-3:] == list(ANSWERED.values())
+    assert shown["answered share"].tolist() == ["1.000", "0.900 ± 0.000", "1.000 ± 0.000"]

@@ -11,7 +11,7 @@ from roadgraph.calendar import city_zone
 from roadgraph.config import settings_to_dict
 from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import BundleError
-from roadgraph.training.adjustment import Adjustment
+from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
@@ -45,7 +45,10 @@ def bundle(dataset: Dataset, trained: Trained) -> Bundle:
         slice_minutes=15,
         window=dataset.window,
         horizons=dataset.horizons,
-        adjustment=Adjustment(1.5, 0.8, np.array([4.0, 2.0, 1.0, 1.0]), np.full(4, 2.0)),
+        adjustments=Adjustments.same(
+            Adjustment(1.5, 0.8, np.array([4.0, 2.0, 1.0, 1.0]), np.full(4, 2.0)),
+            len(dataset.grid.segment_ids),
+        ),
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint="abc",
         metrics=[row],
@@ -78,9 +81,9 @@ def test_what_was_saved_predicts_the_same_numbers(
 def test_everything_else_comes_back_as_it_went_in(bundle: Bundle, folder: Path) -> None:
     again = read_bundle(folder)
     for field in dataclasses.fields(Bundle):
-        if field.name not in {"model", "preparation", "adjustment", "metrics"}:
+        if field.name not in {"model", "preparation", "adjustments", "metrics"}:
             assert getattr(again, field.name) == getattr(bundle, field.name), field.name
-    assert again.adjustment.to_dict() == bundle.adjustment.to_dict()
+    assert again.adjustments.to_dict() == bundle.adjustments.to_dict()
     assert again.metrics[0]["macro_f1"] == 0.25
     assert again.metrics[0]["speed_rmse_kph"] is None  # JSON has no NaN
 

@@ -4,8 +4,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadgraph.dataset.labels import Labels
-from roadgraph.evaluation.forecast import Forecast
 from roadgraph.evaluation.metrics import (
     expected_calibration_error,
     interval_coverage,
@@ -15,7 +13,6 @@ from roadgraph.training.calibration import (
     at_temperature,
     fit_temperature,
     interval_margins,
-    speed_error_quantiles,
 )
 
 NAN = np.nan
@@ -104,23 +101,3 @@ def test_few_cells_take_the_largest_score_and_none_no_margin() -> None:
     low, high = np.zeros((2, 2, 1)), np.ones((2, 2, 1))
     observed = np.array([[[3.0], [NAN]], [[5.0], [NAN]]])
     np.testing.assert_array_equal(interval_margins(low, high, observed), [4.0, 0.0])
-
-
-def test_quantiles_of_the_errors_by_horizon_and_without_unlabelled_cells() -> None:
-    speed = np.full((12, 1), np.nan, dtype=np.float32)
-    speed[1:, 0] = np.arange(11)  # slices 1 .. 11 show 0 .. 10
-    labels = Labels(np.zeros((12, 1)), np.zeros(12), speed)
-    origins = np.arange(10)
-    # Horizon 1 forecasts 0 for 0 .. 9, horizon 2 one more than is seen in 1 .. 10.
-    answer = np.stack([np.zeros(10), np.arange(1, 11) + 1.0], axis=1)[:, :, None]
-    quantiles = speed_error_quantiles(
-        Forecast("toy", origins, None, None, None, answer), labels, (1, 2)
-    )
-    np.testing.assert_allclose(quantiles, np.array([[0.9, 8.1], [-1.0, -1.0]]))
-
-
-def test_a_forecast_without_speeds_is_refused_by_its_name() -> None:
-    nothing = Forecast("toy", np.arange(3), None, None, None, None)
-    labels = Labels(np.zeros((4, 1)), np.zeros(4), np.zeros((4, 1)))
-    with pytest.raises(ValueError, match=r"needs a forecast with speeds .*'toy'"):
-        speed_error_quantiles(nothing, labels, (1,))
