@@ -46,7 +46,7 @@ sample: setup
 	@.venv/bin/python data/sample/make_sample.py
 
 bench: setup
-	@for name in gcn_layer matching slicing many_fixes; do \
+	@for name in gcn_layer gat_layer matching slicing many_fixes; do \
 	  .venv/bin/python benchmarks/$$name.py || exit; echo; \
 	done
 

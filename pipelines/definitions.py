@@ -73,7 +73,7 @@ def model() -> dg.MaterializeResult:
 @dg.asset(deps=[model, slices])
 def predictions() -> dg.MaterializeResult:
     """Forecasts of every segment from the newest slices."""
-    return dg.MaterializeResult(metadata={"path": str(run_prediction(_settings(), None, None))})
+    return dg.MaterializeResult(metadata={"path": str(run_prediction(_settings(), None, None)[0])})
 
 
 nightly = dg.ScheduleDefinition(

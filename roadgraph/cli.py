@@ -346,10 +346,9 @@ def _predict(settings: Settings, bundle: Path | None, out: Path | None) -> None:
     with notes.status("predicting"):
         from roadgraph.workflow import run_prediction
 
-        path = run_prediction(settings, bundle, out)
-    _written(path)
-    if path.with_suffix(".png").is_file():
-        _written(path.with_suffix(".png"))
+        paths = run_prediction(settings, bundle, out)
+    for path in paths:
+        _written(path)
 
 
 @app.command()

@@ -169,7 +169,7 @@ def run_summary(settings: Settings) -> pd.DataFrame:
     return shown_layers([*layers, total(layers)])
 
 
-def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | None) -> Path:
+def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | None) -> list[Path]:
     """Forecast from the newest slices; write the table and, with geometry, its map.
 
     Args:
@@ -178,7 +178,7 @@ def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | N
         out: file to write; by default ``predictions.parquet`` in the workspace.
 
     Returns:
-        The file written.
+        The files written: the table and, with geometry and classes, its map.
     """
     workspace = Workspace.of(settings)
     title = model_title(settings.model, settings.size)
@@ -201,7 +201,9 @@ def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | N
             frame.to_csv(temporary, index=False)
         else:
             pq.write_table(table, temporary, compression="zstd")
-    if network.has_geometry and frame["congestion"].notna().all():
-        zone = city_zone(bundle.timezone)
-        plot_predictions(network, frame, zone, path.with_suffix(".png"))
-    return path
+    picture = path.with_suffix(".png")
+    if not network.has_geometry or "congestion" not in bundle.options.tasks or frame.empty:
+        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
+        return [path]
+    plot_predictions(network, frame, city_zone(bundle.timezone), picture)
+    return [path, picture]

@@ -71,8 +71,10 @@ def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Pat
     }  # fmt: skip
     for column, task in expected.items():
         assert rows[column].notna().all() == (task in settings.model.tasks), column
-    out = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet")
-    assert len(pd.read_parquet(out)) == 3 * len(settings.horizons_min)
+    out, *_ = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet")
+    # Nothing is hidden in the newest slice of this city, so there is nothing to estimate in it.
+    answered = 0 if settings.task == "estimate_hidden" else 3
+    assert len(pd.read_parquet(out)) == answered * len(settings.horizons_min)
 
 
 def rows_on_segments(of_vehicles: bool) -> pl.DataFrame:
@@ -94,5 +96,5 @@ def test_data_that_is_on_segments_goes_to_predictions(of_vehicles: bool, tmp_pat
     report, _ = run_slices(settings)
     assert (report.rows_used, report.slices) == (96 * DAYS * 3, 96 * DAYS * 3)
     comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]), [1])
-    out = run_prediction(settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet")
+    out, *_ = run_prediction(settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet")
     assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)

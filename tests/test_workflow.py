@@ -55,7 +55,7 @@ def copied(imported: Settings, comparison: Comparison, tmp_path: Path) -> Settin
 
 @pytest.fixture(scope="module")
 def predictions(imported: Settings, comparison: Comparison) -> pd.DataFrame:
-    path = run_prediction(imported, comparison.bundles["gcn-enhanced"], None)
+    path, _ = run_prediction(imported, comparison.bundles["gcn-enhanced"], None)
     return PREDICTIONS.conform(pq.read_table(path)).to_pandas()
 
 
@@ -119,9 +119,13 @@ def test_results_are_written_as_tables_markdown_and_plots(comparison: Comparison
     assert plots == {
         "persistence-confusion.png", "historical-average-confusion.png",
         "majority-class-confusion.png", "gradient-boosting-confusion.png",
-        "mlp-simple-confusion.png", "gcn-enhanced-confusion.png",
-        "mlp-simple-learning-curves.png", "gcn-enhanced-learning-curves.png",
-        "macro_f1.png", "speed_mae_kph.png",
+        *(
+            f"{title}-seed-{seed}-{kind}.png"
+            for title in ("mlp-simple", "gcn-enhanced")
+            for seed in (1, 2)
+            for kind in ("confusion", "learning-curves")
+        ),
+        "macro_f1.png", "speed_mae_kph.png", "interval_coverage.png",
     }  # fmt: skip
     verdicts = pd.read_csv(comparison.folder / "verdicts.csv")
     assert set(verdicts["kind"]) == {"baseline"}
@@ -178,7 +182,7 @@ def test_a_member_that_fails_is_named_and_the_others_go_on(copied: Settings) -> 
 def test_when_every_member_fails_that_is_the_error(copied: Settings) -> None:
     (good,) = members_of(copied, ["mlp-simple"])
     bad = replace(good, training=replace(good.training, learning_rate=1e30))
-    with pytest.raises(TrainingError, match="every model failed; the first: "):
+    with pytest.raises(TrainingError, match="every model failed; the first, mlp-simple: "):
         run_comparison(copied, [bad], [1, 2])
 
 
@@ -242,9 +246,33 @@ def test_a_segment_without_any_probe_is_predicted_too(
     imported: Settings, comparison: Comparison, tmp_path: Path
 ) -> None:
     """The taxis never turn back, so nobody drives on the way west."""
-    out = run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.csv")
+    out, _ = run_prediction(
+        imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.csv"
+    )
     assert len(pd.read_csv(out)) == 12
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_forecast_that_is_not_sure_enough_is_still_drawn(
+    imported: Settings, comparison: Comparison, tmp_path: Path
+) -> None:
+    shy = replace(imported, evaluation=replace(imported.evaluation, abstain_below=1.0))
+    out = tmp_path / "predictions.parquet"
+    _, picture = run_prediction(shy, comparison.bundles["mlp-simple"], out)
+    assert pq.read_table(out)["congestion"].null_count == 12
+    assert picture.is_file()
+
+
+def test_a_forecast_without_classes_leaves_no_map_of_an_earlier_one(
+    copied: Settings, comparison: Comparison, tmp_path: Path
+) -> None:
+    out = tmp_path / "predictions.parquet"
+    run_prediction(copied, comparison.bundles["mlp-simple"], out)
+    assert out.with_suffix(".png").is_file()
+    of_speed = replace(copied, model=replace(copied.model, tasks=("speed",)))
+    speeds = run_comparison(of_speed, members_of(of_speed, ["mlp-simple"]), [1])
+    assert run_prediction(of_speed, speeds.bundles["mlp-simple"], out) == [out]
+    assert not out.with_suffix(".png").exists()
 
 
 def test_predictions_to_another_kind_of_file_are_refused(

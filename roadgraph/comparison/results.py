@@ -40,8 +40,6 @@ TRIVIAL = (
     "**Trivial:** with `task=nowcast_same_slice` a label is computed from a speed that is among "
     "the inputs. These figures say nothing about forecasts."
 )
-
-
 TRIVIAL_IN_TITLES = "(trivial: nowcast)"
 PICTURES = ("confusion", "learning-curves")
 """Of each run."""
@@ -136,11 +134,11 @@ def _text(compared: Compared, settings: Settings) -> str:
     city = settings.city
     scores, truth = compared.scores, compared.truth_scores
     means = with_costs(_means(scores), compared.facts)
+    cells, meaning, true_cells = _cells_of(settings)
     lines = [
-        f"# Results, {city.name}, test span, every cell with a label",
+        f"# Results, {city.name}, test span, {cells}",
         "",
-        "A cell (a segment in a time slice) has a label where it was observed. Hidden segments are "
-        "judged too, although no forecaster sees their observations.",
+        f"A cell (a segment in a time slice) has a label where it was observed. {meaning}",
         "",
         f"Speeds in {city.speed_unit}; mean and, of several seeds, their standard deviation. "
         "Baselines and models on the same cells; skill is against the best baseline. Times are "
@@ -165,12 +163,27 @@ def _text(compared: Compared, settings: Settings) -> str:
     ]
     if truth is not None:
         lines += [
-            "## The same against the simulator's truth, every segment with a vehicle",
+            f"## The same against the simulator's truth, {true_cells}",
             "",
             markdown(shown_comparison(_means(truth), city, bold=True)),
         ]
     lines += ["## By kind of segment and time of day", "", markdown(_by_part(scores, city))]
     return "\n".join(lines)
+
+
+def _cells_of(settings: Settings) -> tuple[str, str, str]:
+    """Return which cells are judged, a sentence about them, and which of the simulator's truth."""
+    if settings.task == "estimate_hidden":
+        return (
+            "hidden segments, every cell with a label",
+            "Hidden segments alone are judged: the observations of all others are looked at.",
+            "every hidden segment with a vehicle",
+        )
+    return (
+        "every cell with a label",
+        "Hidden segments are judged too, although no forecaster sees their observations.",
+        "every segment with a vehicle",
+    )
 
 
 def _verdicts(scores: pd.DataFrame, city: CitySettings) -> list[str]:

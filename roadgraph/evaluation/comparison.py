@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from roadgraph.evaluation.interpolation import INTERPOLATORS
-from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
+from roadgraph.evaluation.parts import ALL
+from roadgraph.evaluation.skill import counts_as_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,16 +101,23 @@ def verdict_table(
     ``baseline``, every model against the baseline that is best at the figure; ``graph``, every
     model against its control ``<title>-self-loops``. Pairs that lack a figure are left out.
 
+    Args:
+        table: a row a run, horizon and part, of **all** parts (see
+            :func:`~roadgraph.evaluation.skill.counts_as_baseline`).
+        figures: columns to judge.
+        part: on which to judge.
+
     Returns:
         The columns ``part, kind, model, against, figure, mean, mean_against, needed, seeds,
         verdict``; ``verdict`` says how ``model`` does, ``seeds`` is the smaller number of both (a
         baseline has no chance in it and does not count).
     """
     rows = table[table["part"] == part]
+    held_against = table[(table["part"] == part) & counts_as_baseline(table)]
     models = rows.loc[~rows["baseline"], "model"].unique().tolist()
     found = []
     for figure in figures:
-        best = _best_baseline(rows, figure)
+        best = _best_baseline(held_against, figure)
         against_best = [("baseline", model, best) for model in models if best is not None]
         for kind, a, b in (*_pairs(models), *against_best):
             if b is not None and not _nothing(rows, a, figure) and not _nothing(rows, b, figure):
@@ -167,10 +174,7 @@ def _parsed(title: str) -> tuple[str, str, str]:
 
 
 def _best_baseline(rows: pd.DataFrame, figure: str) -> str | None:
-    enters = rows["baseline"] & (
-        ~rows["model"].isin(INTERPOLATORS) | (rows["part"] == HIDDEN_SEGMENTS)
-    )
-    means = rows[enters].groupby("model", sort=False)[figure].mean().dropna()
+    means = rows.groupby("model", sort=False)[figure].mean().dropna()
     if means.empty:
         return None
     return str(means.idxmin() if figure in LOWER_IS_BETTER else means.idxmax())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from roadgraph.evaluation.interpolation import INTERPOLATORS
-from roadgraph.evaluation.parts import HIDDEN_SEGMENTS
+from roadgraph.evaluation.parts import HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
 
 CELLS = ["horizon_min", "part"]
 """Rows that agree in these rest on the same cells."""
@@ -18,16 +18,14 @@ def with_skill(table: pd.DataFrame) -> pd.DataFrame:
     perfection, ``skill_speed_mae = 1 - mae / best`` the share of its error that is gone; both are
     below 0 for a forecaster that is worse. Beside them stand the names of the best baselines,
     ``best_macro_f1`` and ``best_speed_mae``; of equally good ones the first in the table counts.
-    An interpolator between segments is a baseline on hidden segments alone.
+    Which baselines count is what :func:`counts_as_baseline` says.
 
     Args:
         table: from :func:`~roadgraph.evaluation.scores.score_table`, with a column ``baseline``.
     """
-    enters = table["baseline"] & (
-        ~table["model"].isin(INTERPOLATORS) | (table["part"] == HIDDEN_SEGMENTS)
-    )
-    best_f1 = _best(table[enters], "macro_f1", "macro_f1", largest=True)
-    best_mae = _best(table[enters], "speed_mae_kph", "speed_mae", largest=False)
+    baselines = table[counts_as_baseline(table)]
+    best_f1 = _best(baselines, "macro_f1", "macro_f1", largest=True)
+    best_mae = _best(baselines, "speed_mae_kph", "speed_mae", largest=False)
     joined = table.merge(best_f1, on=CELLS, how="left").merge(best_mae, on=CELLS, how="left")
     room = (1 - joined["of_macro_f1"]).where(joined["of_macro_f1"] < 1)  # none is left at 1
     error = joined["of_speed_mae"].where(joined["of_speed_mae"] > 0)
@@ -35,6 +33,21 @@ def with_skill(table: pd.DataFrame) -> pd.DataFrame:
     joined["skill_speed_mae"] = 1 - joined["speed_mae_kph"] / error
     joined.index = table.index
     return joined.drop(columns=["of_macro_f1", "of_speed_mae"])
+
+
+def counts_as_baseline(table: pd.DataFrame) -> pd.Series:
+    """Return which rows are those of a baseline that models are held against.
+
+    An interpolator between segments is one on hidden segments alone: in the rows of that part, or
+    in all rows where nothing else is judged, which the table shows by having rows neither of
+    observed nor of hidden segments (as ``task=estimate_hidden`` leaves it).
+
+    Args:
+        table: all parts of a comparison, with the columns ``model``, ``part`` and ``baseline``.
+    """
+    hidden = table["part"] == HIDDEN_SEGMENTS
+    hidden_alone = not (hidden | (table["part"] == OBSERVED_SEGMENTS)).any()
+    return table["baseline"] & (~table["model"].isin(INTERPOLATORS) | hidden | hidden_alone)
 
 
 def _best(baselines: pd.DataFrame, figure: str, name: str, largest: bool) -> pd.DataFrame:

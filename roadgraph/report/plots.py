@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KM_PER_DEGREE = 111.195
 """Of latitude, on a sphere of the Earth's mean radius."""
 
+NO_ANSWER = "#b8bcc0"  # grey, of no class
+
 
 def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: Path) -> None:
     """Draw training and validation loss by epoch; ``title`` stands above them."""
@@ -146,7 +148,10 @@ def road_styles(classes: Sequence[str]) -> dict[str, tuple[str, float]]:
 def plot_predictions(
     network: Network, predictions: pd.DataFrame, zone: ZoneInfo, path: Path
 ) -> None:
-    """Draw the congestion forecast of every segment, one map a horizon, local time above it."""
+    """Draw the congestion forecast of every segment, one map a horizon, local time above it.
+
+    A segment without an answer, because none was sure enough or none was asked for, is grey.
+    """
     horizons = sorted(predictions["horizon_min"].unique())
     with mpl.rc_context(RULES):
         columns = min(len(horizons), 2)
@@ -155,8 +160,9 @@ def plot_predictions(
         maps = figure.subplots(lines, columns, squeeze=False)
         for axes, horizon in zip(maps.flat, horizons, strict=False):
             rows = predictions[predictions["horizon_min"] == horizon].set_index("segment_id")
-            classes = rows["congestion"].loc[network.segment_ids]
-            _draw_lines(axes, network.segments.geometry, classes.map(CLASS_COLOURS).tolist(), 1.8)
+            classes = rows["congestion"].reindex(network.segment_ids)
+            colours = classes.map(CLASS_COLOURS).fillna(NO_ANSWER)
+            _draw_lines(axes, network.segments.geometry, colours.tolist(), 1.8)
             _map_axes(axes, network)
             start = rows["slice_start"].iloc[0].tz_convert(zone)
             axes.set_title(f"{start:%a %d %b, %H:%M} (+{horizon} min)")
@@ -166,6 +172,9 @@ def plot_predictions(
             Line2D([], [], color=CLASS_COLOURS[name], linewidth=3, label=CLASS_TITLES[name])
             for name in CONGESTION_CLASSES
         ]
+        answers = predictions.groupby("horizon_min")["congestion"].count()
+        if (answers < len(network.segment_ids)).any():
+            handles.append(Line2D([], [], color=NO_ANSWER, linewidth=3, label="no answer"))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
         issued = predictions["issued_at"].iloc[0].tz_convert(zone)
         figure.suptitle(f"Congestion forecast issued {issued:%Y-%m-%d %H:%M} local time")

@@ -23,8 +23,15 @@ LEARNED = 0.05
 
 The thresholds are rules of thumb: they say what is worth a look, not what is proven.
 """
-BY_HEART = 0.10
-"""Share of the first epoch's loss to which a sound model brings down that of a few batches."""
+BY_HEART = {"congestion": 0.25, "rush_hour": 0.25, "speed": 0.5}
+"""By task: share of the first epoch's loss to which a sound model brings that of a few batches.
+
+The loss of a class comes near 0 within the steps of a self-check. That of the speed does not: it
+begins low, at the change from the last speed, and the ends of the interval creep up to the speed
+ever more slowly. On toy data and with default settings the small models come to 0.17, 0.17 and 0.4,
+the enhanced ones below 0.1; who answers the same everywhere, to 0.8 and more of the class losses,
+unless nearly all cells are of one class.
+"""
 
 Verdict = Literal["fine", "overfitting", "underfitting", "not converged"]
 
@@ -90,20 +97,33 @@ def diagnose(history: Sequence[Mapping[str, float]]) -> Diagnosis:
 def learned_by_heart(history: Sequence[Mapping[str, float]], batches: int) -> str:
     """Return one line on the self-check ``training.overfit_batches``.
 
-    A sound model on a few batches alone, without noise and dropout, brings their loss down to
-    ``BY_HEART`` of the first epoch's; where it does not, it is too small for them, the learning
-    rate or the number of epochs does not fit, or something in the training is broken.
+    A sound model on a few batches alone, without noise and dropout, brings the loss of every task
+    down to its share in ``BY_HEART`` of the first epoch's; where it does not, it is too small for
+    them, the learning rate or the number of epochs does not fit, or something in the training is
+    broken. The epoch that counts is the best one, whose weights are kept.
+
+    Args:
+        history: entries with ``train_<task>``, ``val_<task>`` and ``val_loss``, one an epoch.
+        batches: that were to be learned.
 
     Raises:
         ValueError: no epoch.
     """
     if not history:
         raise ValueError("needs at least one epoch (found none)")
-    first, best = float(_losses(history, "train")[0]), float(_losses(history, "val").min())
-    word = "learned by heart" if best <= BY_HEART * first else "not learned by heart"
+    first, best = history[0], min(history, key=lambda epoch: epoch["val_loss"])
+    tasks = [task for task in BY_HEART if f"val_{task}" in first]
+    needed = {task: BY_HEART[task] * first[f"train_{task}"] for task in tasks}
+    failed = [task for task in tasks if not best[f"val_{task}"] <= needed[task]]
+    word = f"not learned by heart: {', '.join(failed)}" if failed else "learned by heart"
+    losses = ", ".join(
+        f"{task} {first[f'train_{task}']:.4g} to {best[f'val_{task}']:.4g} "
+        f"(needs {needed[task]:.4g})"
+        for task in tasks
+    )
     return (
-        f"self-check on {batches} batches: {word}: loss {first:.4g} in the first of "
-        f"{len(history)} epochs, {best:.4g} at best (needs {BY_HEART * first:.4g})"
+        f"self-check on {batches} batches: {word}; loss from the first of {len(history)} epochs "
+        f"to the best: {losses}"
     )
 
 

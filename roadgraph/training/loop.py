@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from roadgraph.dataset.dataset import Dataset
     from roadgraph.models.graph import Graph
     from roadgraph.models.multitask import MultiTaskModel
-    from roadgraph.settings import Settings
+    from roadgraph.settings import Settings, TrainingSettings
 
 logger = logging.getLogger(__name__)
 
 PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+SELF_CHECK_STEPS = 600
+"""Steps of the optimiser that a self-check has at least, before anything stops it."""
 
 LIGHTNING_LOGGERS = (
     "pytorch_lightning.utilities.rank_zero",
@@ -95,14 +98,44 @@ class Outcome:
 
 
 def settings_in_force(settings: Settings) -> Settings:
-    """Return ``settings`` without noise, dropout and hiding where a self-check is asked for."""
-    if not settings.training.overfit_batches:
+    """Return ``settings`` so that a self-check, where one is asked for, can learn by heart.
+
+    Nothing is drawn (noise, dropout, hiding), nothing pulls the answers or the weights away from
+    what fits best (label smoothing, weight decay, averages), the learning rate stays as it is set,
+    and there are ``SELF_CHECK_STEPS`` steps before early stopping may end it.
+    """
+    options = settings.training
+    if not options.overfit_batches:
         return settings
+    steps = -(-options.overfit_batches // batches_a_step(options, options.overfit_batches))
+    epochs = -(-SELF_CHECK_STEPS // steps)
     return replace(
         settings,
         model=replace(settings.model, dropout=0.0),
-        training=replace(settings.training, noise_std=0.0, hidden_share=0.0, refit=False),
+        training=replace(
+            options,
+            noise_std=0.0,
+            hidden_share=0.0,
+            label_smoothing=0.0,
+            weight_decay=0.0,
+            averaging="none",
+            schedule="constant",
+            max_epochs=max(options.max_epochs, epochs),
+            patience=max(options.patience, epochs),
+            refit=False,
+        ),
     )
+
+
+def batches_a_step(options: TrainingSettings, batches: int) -> int:
+    """Return how many of an epoch's ``batches`` add up their gradients for a step.
+
+    It is ``training.accumulate``, but not more than there are. Lightning divides every batch's
+    gradient by this number, and makes a step at the end of the epoch with whatever is left: the
+    gradient of an incomplete last group is smaller by as much as the group is, so that every batch
+    counts alike. Adam and its kin, which go by the direction, hardly notice.
+    """
+    return min(options.accumulate, batches)
 
 
 def untrained(job: TrainingJob) -> tuple[MultiTaskModel, Graph]:
@@ -154,22 +187,23 @@ def train(
         callbacks.append(EarlyStopping("val_loss", patience=options.patience))
     if job.trace is not None and rank == 0:
         callbacks.append(StepTrace(job.trace))
+    train_origins, validation_origins = job.origins
+    share = (rank, options.devices)
+    batches = origin_loader(train_origins, options.batch_size, options.seed, *share)
     trainer = quiet_trainer(
         job,
         strategy=_strategy(module) if options.devices > 1 else "auto",
         devices=options.devices,
         max_epochs=options.max_epochs,
         gradient_clip_val=options.clip_norm,
-        accumulate_grad_batches=options.accumulate,
+        accumulate_grad_batches=batches_a_step(options, len(batches)),
         sync_batchnorm=options.devices > 1 and job.device == "gpu",
         callbacks=callbacks,
     )
-    train_origins, validation_origins = job.origins
-    share = (rank, options.devices)
     with expected_warnings():
         trainer.fit(
             module,
-            origin_loader(train_origins, options.batch_size, options.seed, *share),
+            batches,
             origin_loader(validation_origins, options.batch_size, None, *share),
             ckpt_path=_state_to_resume(job),
             weights_only=True,

@@ -225,7 +225,7 @@ def _mixed(number: torch.Tensor) -> torch.Tensor:
 
 def _of_all_processes(losses: dict[str, CellLoss], batch: int) -> tuple[dict[str, CellLoss], int]:
     """Return losses whose mean over the processes is that over all cells, and all batches' size."""
-    if not torch.distributed.is_initialized():
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return losses, batch
     weights = [loss.weight for loss in losses.values()]
     together = torch.stack([*weights, torch.full_like(weights[0], batch)])

@@ -112,8 +112,9 @@ def first_fault(
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             layer, _, kind = name.rpartition(".")
+            named = f"{kind} of layer {layer}" if layer else f"parameter {name}"
             return (
-                f"the {kind} of layer {layer} is not finite since an earlier step; "
+                f"the {named} is not finite since an earlier step; "
                 "a lower training.learning_rate or training.clip_norm may help"
             )
     faults: list[str] = []

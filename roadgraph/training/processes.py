@@ -10,20 +10,25 @@ script must call it under ``if __name__ == "__main__":``.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import socket
 from contextlib import contextmanager
+from logging.handlers import QueueHandler
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import multiprocessing
 
 from roadgraph.errors import RoadgraphError, TrainingError
-from roadgraph.training.loop import Outcome, TrainingJob, train
+from roadgraph.training.averaging import batch_norms
+from roadgraph.training.loop import Outcome, TrainingJob, train, untrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
 
 CPP_LOG_LEVEL = "TORCH_CPP_LOG_LEVEL"
 POLL_SECONDS = 0.2
@@ -33,18 +38,28 @@ POLL_SECONDS = 0.2
 def train_in_processes(job: TrainingJob, on_epoch: Callable[[dict[str, float]], None]) -> Outcome:
     """Train in ``training.devices`` processes; ``on_epoch`` is called in this one.
 
-    The first process sends the figures of its epochs and, at the end, history and weights.
+    The first process sends the figures of its epochs, what it logs and, at the end, history and
+    weights.
 
     Raises:
         RoadgraphError: that of the process that failed first.
-        TrainingError: a process ended without a word, for instance for want of memory.
+        TrainingError: another error of that process, named by its kind; or a process ended without
+            a word, for instance for want of memory.
     """
     count = job.settings.training.devices
+    if job.device == "cpu" and batch_norms(untrained(job)[0]):
+        logger.warning(
+            "training.devices=%d on the CPU: batch norm takes the statistics of each process's own "
+            "part of a batch, and keeps those of the first, so the figures are not those of "
+            "training.devices=1; model.norm=layer has no such statistics",
+            count,
+        )
     context = multiprocessing.get_context("spawn")
     said: Any = context.Queue()
     port = _free_port()
+    level = logging.getLogger("roadgraph").getEffectiveLevel()
     workers = [
-        context.Process(target=_work, args=(rank, count, port, job, said), daemon=True)
+        context.Process(target=_work, args=(rank, count, port, job, said, level), daemon=True)
         for rank in range(count)
     ]
     try:
@@ -73,7 +88,10 @@ def _listen(said: Any, workers: list[Any], on_epoch: Callable[[dict[str, float]]
             history, weights, seconds = value
             tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
             return Outcome(history, tensors, seconds)
-        on_epoch(value)
+        if kind == "log":
+            logging.getLogger(value.name).handle(value)
+        else:
+            on_epoch(value)
 
 
 def _next_word(said: Any, workers: list[Any]) -> tuple[str, Any]:
@@ -91,8 +109,10 @@ def _next_word(said: Any, workers: list[Any]) -> tuple[str, Any]:
                 ) from None
 
 
-def _work(rank: int, count: int, port: int, job: TrainingJob, said: Any) -> None:
-    """Be process ``rank`` of ``count``."""
+def _work(
+    rank: int, count: int, port: int, job: TrainingJob, said: Any, level: int = logging.WARNING
+) -> None:
+    """Be process ``rank`` of ``count``; what the first logs, from ``level`` on, is sent."""
     os.environ |= {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
@@ -108,15 +128,49 @@ def _work(rank: int, count: int, port: int, job: TrainingJob, said: Any) -> None
             said.put(("epoch", figures))
 
     try:
-        outcome = train(job, tell, rank)
+        with _logging_to(said if rank == 0 else None, level):
+            outcome = train(job, tell, rank)
     except RoadgraphError as error:
         said.put(("error", error))
+        return
+    # Whatever it is, it would end this process without a word.
+    except Exception as error:
+        said.put(("error", TrainingError(f"training process {rank} failed: {_in_a_line(error)}")))
         return
     torch.distributed.destroy_process_group()
     if rank == 0:
         # As arrays: tensors would travel through shared memory that ends with this process.
         weights = {name: value.numpy() for name, value in outcome.weights.items()}
         said.put(("outcome", (outcome.history, weights, outcome.seconds)))
+
+
+def _in_a_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class _Sender(QueueHandler):
+    """Sends what is logged as a word of the process."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.queue.put(("log", record))  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _logging_to(said: Any, level: int) -> Iterator[None]:
+    """Send what roadgraph logs instead of writing it; None sends and writes nothing."""
+    log = logging.getLogger("roadgraph")
+    before = log.level, log.propagate
+    handler = logging.NullHandler() if said is None else _Sender(said)
+    log.addHandler(handler)
+    log.setLevel(level)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
 
 
 @contextmanager

@@ -47,6 +47,11 @@ class GradientNorms:
             self._weights.setdefault(name.rpartition(".")[0] or "model", []).append(weight)
         self._measured: dict[str, list[torch.Tensor]] = {}
 
+    def has_bias_alone(self, layer: str) -> bool:
+        """Return whether a layer leaves all but a bias to the layers within it."""
+        within = any(other.startswith(f"{layer}.") for other in self._weights)
+        return within and all(weight.dim() < 2 for weight in self._weights[layer])
+
     def measure(self) -> None:
         """Take the norms of now; nothing waits for the device."""
         for layer, weights in self._weights.items():
@@ -142,7 +147,11 @@ class _ReluMode(TorchFunctionMode):
 class Watch(Callback):
     """Measures some steps of every epoch, and warns of gradients that vanish or explode.
 
-    The gradients are those before clipping. A layer is named once for each of the two faults.
+    The gradients are those before clipping. A layer is named once a training for each of the two
+    faults; of layers within each other the innermost. One step alone tells of no gradient that
+    vanishes: where heads start at zero, as those of roadnet, the first one reaches nothing else.
+    Nor does a weight that gets no gradient at all, such as those of a task of weight 0, nor a
+    bias alone, beside the layer within that has the weights: a norm that follows takes it away.
 
     Args:
         model: to be watched.
@@ -158,8 +167,7 @@ class Watch(Callback):
     def figures(self) -> dict[str, float]:
         """Return the figures of the epoch: ``grad_norm/<layer>`` (mean), ``dead_relu/<layer>``."""
         norms = {layer: found for layer, found in self._gradients.collect().items() if found}
-        for layer, found in norms.items():
-            self._judge(layer, found)
+        self._judge(norms)
         dead = self._units.collect()
         return {
             **{f"grad_norm/{layer}": sum(found) / len(found) for layer, found in norms.items()},
@@ -204,15 +212,21 @@ class Watch(Callback):
         del trainer, module, exception
         self._units.stop()
 
-    def _judge(self, layer: str, norms: list[float]) -> None:
-        largest = max(norms)
-        if largest > EXPLODED:
-            word, bound = "explodes", f"above {EXPLODED:g} before clipping"
-        elif largest < VANISHED:
-            word, bound = "vanishes", f"below {VANISHED:g} for a whole epoch"
-        else:
-            return
-        if (layer, word) not in self._warned:
+    def _judge(self, norms: dict[str, list[float]]) -> None:
+        faults = []
+        for layer, found in norms.items():
+            largest = max(found)
+            vanished = largest < VANISHED and len(found) > 1
+            if largest > EXPLODED:
+                faults.append((layer, "explodes", f"above {EXPLODED:g} before clipping", largest))
+            elif vanished and not self._gradients.has_bias_alone(layer):
+                bound = f"below {VANISHED:g} for a whole epoch"
+                faults.append((layer, "vanishes", bound, largest))
+        named = self._warned | {(layer, word) for layer, word, _, _ in faults}
+        for layer, word, bound, largest in faults:
+            inner = any(other.startswith(f"{layer}.") and word == its for other, its in named)
+            if inner or (layer, word) in self._warned:
+                continue
             self._warned.add((layer, word))
             logger.warning(
                 "the gradient of layer %s %s in epoch %d: its norm is %.3g, %s",

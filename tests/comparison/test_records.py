@@ -121,6 +121,62 @@ def test_a_store_that_fails_leaves_the_runs_to_be_recorded(
     assert len(store.records) == 3
 
 
+def test_what_was_recorded_before_a_store_failed_is_not_recorded_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+
+    def fail_at_the_third(
+        new: Sequence[Record], settings: Settings, workspace: Workspace
+    ) -> list[str]:
+        if len(store.records) == 2:
+            raise Killed
+        return store.record(new, settings, workspace)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "record_runs", fail_at_the_third)
+        with pytest.raises(Killed):
+            record_comparison(compared, members, settings, tmp_path / "results")
+    assert [(run.folder / RECORDED).is_file() for run in compared.runs] == [True, True, False]
+    address = record_comparison(compared, members, settings, tmp_path / "results")
+    assert ids_of(compared) == [{address: "run-1"}, {address: "run-2"}, {address: "run-3"}]
+    assert len(store.records) == 3
+
+
+def test_a_run_that_stands_in_a_comparison_twice_is_recorded_once(
+    store: Store, tmp_path: Path
+) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+    twice = replace(compared, runs=(*compared.runs, *compared.runs))
+    record_comparison(twice, members, settings, tmp_path / "results")
+    assert len(store.records) == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("postgresql://me:secret@db:5432/mlflow", "postgresql://me@db:5432/mlflow"),
+        ("https://me:s:e@cret@host/path@1", "https://me@host/path@1"),
+        ("http://host:5000", "http://host:5000"),
+        ("sqlite:////a/b@c.db", "sqlite:////a/b@c.db"),
+    ],
+)
+def test_the_password_of_a_store_is_kept_nowhere(
+    store: Store, tmp_path: Path, address: str, kept: str
+) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+    tracking = replace(settings.tracking, uri=address)
+    secret = replace(settings, tracking=tracking)
+    members = [replace(member, tracking=tracking) for member in members]
+    assert record_comparison(compared, members, secret, tmp_path / "results") == address
+    assert ids_of(compared) == [{kept: f"run-{place}"} for place in (1, 2, 3)]
+    for record in store.records:
+        assert "tracking" not in record.settings
+        assert address not in repr(record)
+    record_comparison(compared, members, secret, tmp_path / "results")
+    assert len(store.records) == 3
+
+
 def test_final_figures_are_named_by_task_figure_and_horizon(store: Store, tmp_path: Path) -> None:
     compared, members, settings = toy_comparison(tmp_path)
     record_comparison(compared, members, settings, tmp_path / "results")
@@ -196,20 +252,71 @@ def test_table_pictures_and_bundle_go_with_a_run(store: Store, tmp_path: Path) -
     compared, members, settings = toy_comparison(tmp_path)
     plots = tmp_path / "results" / "plots"
     plots.mkdir(parents=True)
-    for name in ("majority-class-confusion", "mlp-simple-confusion", "mlp-simple-learning-curves"):
-        (plots / f"{name}.png").touch()
+    for name in ("majority-class", "mlp-simple-seed-1", "mlp-simple-seed-2"):
+        (plots / f"{name}-confusion.png").touch()
+    (plots / "mlp-simple-seed-1-learning-curves.png").touch()
     record_comparison(compared, members, settings, tmp_path / "results")
-    baseline, model, _ = (dict(record.artifacts) for record in store.records)
+    baseline, first, second = (dict(record.artifacts) for record in store.records)
     assert baseline == {
         "": tmp_path / "results" / "results.md",
         "plots/confusion": plots / "majority-class-confusion.png",
     }
-    assert model == {
+    assert first == {
         "": tmp_path / "results" / "results.md",
-        "plots/confusion": plots / "mlp-simple-confusion.png",
-        "plots/learning-curves": plots / "mlp-simple-learning-curves.png",
+        "plots/confusion": plots / "mlp-simple-seed-1-confusion.png",
+        "plots/learning-curves": plots / "mlp-simple-seed-1-learning-curves.png",
         "bundle": tmp_path / "one" / "bundle",
     }
+    assert second == {
+        "": tmp_path / "results" / "results.md",
+        "plots/confusion": plots / "mlp-simple-seed-2-confusion.png",
+        "bundle": tmp_path / "two" / "bundle",
+    }
+
+
+def test_the_pictures_of_each_seed_are_its_own(store: Store, tmp_path: Path) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+    folder = tmp_path / "results"
+    write_results(compared, settings, folder)
+    record_comparison(compared, members, settings, folder)
+    first, second = (record.artifacts["plots/learning-curves"] for record in store.records[1:])
+    assert first != second
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_what_says_nothing_is_tagged(store: Store, tmp_path: Path) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+    clock = replace(settings.labels, rush_hour="clock")
+    nothing = replace(settings, task="nowcast_same_slice", labels=clock)
+    record_comparison(compared, members, nothing, tmp_path / "results")
+    for record in store.records:
+        assert record.tags["trivial"] == "yes"
+        assert record.tags["rush_hour"] == "from the clock"
+
+
+def test_what_a_forecaster_abstained_from_and_how_exact_it_is_is_recorded(
+    store: Store, tmp_path: Path
+) -> None:
+    compared, members, settings = toy_comparison(tmp_path)
+    figures = {
+        "macro_precision": 0.1,
+        "micro_f1": 0.2,
+        "rush_hour_auc": 0.3,
+        "answered_share": 0.4,
+        "accuracy_answered": 0.5,
+    }
+    run = model_run("mlp-simple", 1, tmp_path / "one", figures)
+    one = replace(compared, runs=(compared.runs[0], run))
+    record_comparison(one, members, settings, tmp_path / "results")
+    metrics = store.records[1].metrics
+    names = (
+        "congestion/macro_precision",
+        "congestion/micro_f1",
+        "rush_hour/auc",
+        "congestion/answered_share",
+        "congestion/accuracy_answered",
+    )
+    assert [metrics[f"test/{name}/15min"] for name in names] == list(figures.values())
 
 
 def test_an_mlflow_store_holds_a_comparison_once(finished: Settings) -> None:

@@ -1,19 +1,27 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from roadgraph.comparison import results
 from roadgraph.comparison.compare import Compared, Failure
-from roadgraph.comparison.results import TRIVIAL, notes_of, shown_facts, write_results
+from roadgraph.comparison.results import (
+    TRIVIAL,
+    notes_of,
+    shown_facts,
+    verdicts_of,
+    write_results,
+)
 from roadgraph.comparison.runs import Run
-from roadgraph.evaluation.comparison import means_and_spreads, verdict_table
-from roadgraph.evaluation.parts import ALL
+from roadgraph.evaluation.comparison import means_and_spreads, verdict_table, with_costs
+from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
 from roadgraph.settings import Settings
 from tests.comparison.toy import baseline_run, model_run, quick_settings, toy_judge
 
 SETTINGS = quick_settings()
+FULL_HEADING = "## Congestion and rush hour in full"
 TABLES = {"results.csv", "comparison.csv", "verdicts.csv", "runs.csv", "results.md", "plots"}
 
 
@@ -45,6 +53,44 @@ def with_truth(compared: Compared) -> Compared:
     return replace(compared, runs=tuple(runs), judge=judge)
 
 
+def main_table(folder: Path) -> list[str]:
+    """Return the lines of the first table of a results.md."""
+    lines = (folder / "results.md").read_text("utf-8").splitlines()
+    return [line for line in lines[: lines.index(FULL_HEADING)] if line.startswith("|")]
+
+
+def with_hidden(compared: Compared) -> Compared:
+    """Split the cells: on hidden segments graph models have an F1 that is 0.3 lower."""
+    runs = []
+    for run in compared.runs:
+        rows = run.verdict.scores
+        lower = 0.0 if run.facts.baseline or run.facts.title.endswith("self-loops") else 0.3
+        parts = [
+            rows,
+            rows.assign(part=OBSERVED_SEGMENTS),
+            rows.assign(part=HIDDEN_SEGMENTS, macro_f1=rows["macro_f1"] - lower),
+        ]
+        runs.append(replace(run, verdict=replace(run.verdict, scores=pd.concat(parts))))
+    return replace(compared, runs=tuple(runs))
+
+
+def titles_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that the titles of all pictures will be put into, none being drawn."""
+    titles: list[str] = []
+    for name, place in (
+        ("plot_learning_curves", 1),
+        ("plot_confusion", 1),
+        ("plot_scores", 3),
+        ("plot_coverage", 1),
+    ):
+
+        def draw(*arguments: object, place: int = place) -> None:
+            titles.append(str(arguments[place]))
+
+        monkeypatch.setattr(results, name, draw)
+    return titles
+
+
 def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -60,31 +106,130 @@ def test_the_tables_are_those_of_the_comparison(written: Path, compared: Compare
     assert names_in(written) == TABLES
     scores = compared.scores
     for name, expected in (
-        ("results.csv", scores),
-        ("comparison.csv", means_and_spreads(scores)),
-        ("verdicts.csv", verdict_table(scores)),
+        ("results.csv", scores.assign(trivial=False)),
+        (
+            "comparison.csv",
+            with_costs(means_and_spreads(scores), compared.facts).assign(trivial=False),
+        ),
+        ("verdicts.csv", verdict_table(scores).assign(trivial=False)),
         ("runs.csv", compared.facts),
     ):
         found = pd.read_csv(written / name)
-        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+        floats = {"parameters": float} if "parameters" in expected else {}
+        pd.testing.assert_frame_equal(found, expected.astype(floats), check_dtype=False)
 
 
-def test_every_forecaster_has_its_pictures(written: Path) -> None:
+def test_figures_and_costs_stand_in_one_table(tmp_path: Path) -> None:
+    write_results(toy_comparison(tmp_path), SETTINGS, tmp_path / "results")
+    table = pd.read_csv(tmp_path / "results" / "comparison.csv").set_index("model")
+    row = table.loc["gcn-simple"]
+    # of the seeds 1 and 2, which took 10 and 20 s, and 2 and 4 ms
+    assert row[["parameters", "training_seconds", "prediction_ms"]].tolist() == [1234, 15, 3]
+    assert row["macro_f1"] == pytest.approx(0.75)
+    assert pd.isna(table.loc["persistence", "parameters"])
+    head, _, baseline, model = main_table(tmp_path / "results")[:4]
+    assert head.endswith("| interval coverage | parameters | training, s | prediction, ms |")
+    assert baseline.endswith("| - | - | 0.5 | 1.0 |")
+    assert model.endswith("| - | 1,234 | 15.0 | 3.0 |")
+
+
+def test_a_second_table_has_the_rest_of_congestion_and_rush_hour(tmp_path: Path) -> None:
+    figures = {
+        "macro_f1": 0.5, "macro_precision": 0.125, "micro_f1": 0.25, "rush_hour_auc": 0.375,
+        "answered_share": 0.625, "accuracy_answered": 0.875,
+    }  # fmt: skip
+    for share, shown in ((1.0, False), (0.625, True)):
+        figures["answered_share"] = share
+        compared = compared_of(
+            baseline_run("persistence", tmp_path, {"macro_f1": 0.4, "answered_share": 1.0}),
+            model_run("mlp-simple", 1, tmp_path, figures),
+        )
+        write_results(compared, SETTINGS, tmp_path / "results")
+        text = (tmp_path / "results" / "results.md").read_text("utf-8")
+        _, below = text.split("## Congestion and rush hour in full")
+        section, _ = below.split("## Better, worse or tie")
+        assert "| macro precision |" in section
+        assert "| **0.125** |" in section
+        assert "| **0.375** |" in section
+        assert ("| answered share | accuracy of the answered |" in section) is shown
+        assert ("| 0.625 | **0.875** |" in section) is shown
+
+
+def test_every_run_has_its_pictures(written: Path) -> None:
     baselines = ("persistence", "historical-average", "majority-class", "gradient-boosting")
-    models = ("mlp-simple", "gcn-enhanced")
+    models = [f"{name}-seed-{seed}" for name in ("mlp-simple", "gcn-enhanced") for seed in (1, 2)]
     assert names_in(written / "plots") == {
         *(f"{name}-confusion.png" for name in (*baselines, *models)),
         *(f"{name}-learning-curves.png" for name in models),
         "macro_f1.png",
         "speed_mae_kph.png",
+        "interval_coverage.png",
     }
+
+
+def test_seeds_that_learned_differently_have_different_pictures(tmp_path: Path) -> None:
+    compared = compared_of(
+        *(
+            model_run("mlp-simple", seed, tmp_path, {"macro_f1": 0.5}, loss=1.0 / seed)
+            for seed in (1, 2)
+        )
+    )
+    runs = [
+        replace(run, verdict=replace(run.verdict, confusion=np.eye(4, dtype=int) * run.facts.seed))
+        for run in compared.runs
+    ]
+    write_results(replace(compared, runs=tuple(runs)), SETTINGS, tmp_path / "results")
+    plots = tmp_path / "results" / "plots"
+    for kind in ("confusion", "learning-curves"):
+        first, second = (
+            (plots / f"mlp-simple-seed-{seed}-{kind}.png").read_bytes() for seed in (1, 2)
+        )
+        assert first != second
+
+
+def test_the_titles_of_pictures_name_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = titles_of(monkeypatch)
+    write_results(toy_comparison(tmp_path), SETTINGS, tmp_path / "results")
+    assert titles[:2] == [
+        "gcn-simple, seed 1: learning curves",
+        "gcn-simple, seed 2: learning curves",
+    ]
+    assert not any("trivial" in title for title in titles)
+
+
+def test_the_trivial_task_is_marked_in_tables_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = titles_of(monkeypatch)
+    compared = with_truth(toy_comparison(tmp_path))
+    runs = [
+        replace(
+            run,
+            verdict=replace(
+                run.verdict,
+                confusion=np.eye(4, dtype=int),
+                scores=run.verdict.scores.assign(interval_coverage=0.8),
+            ),
+        )
+        for run in compared.runs
+    ]
+    trivial = replace(SETTINGS, task="nowcast_same_slice")
+    write_results(replace(compared, runs=tuple(runs)), trivial, tmp_path / "results")
+    # a confusion matrix of 5 runs, curves of 4, and 3 of the whole comparison
+    assert len(titles) == 12
+    assert all(title.endswith("(trivial: nowcast)") for title in titles)
+    for name in ("results", "comparison", "verdicts", "results_truth"):
+        assert pd.read_csv(tmp_path / "results" / f"{name}.csv")["trivial"].all()
 
 
 def test_the_text_has_every_section_and_every_forecaster(written: Path) -> None:
     text = (written / "results.md").read_text("utf-8")
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == [
-        "# Results, toy, test span, cells with an observation",
+        "# Results, toy, test span, every cell with a label",
+        FULL_HEADING,
         "## Better, worse or tie",
         "## Runs",
         "## By kind of segment and time of day",
@@ -92,6 +237,7 @@ def test_the_text_has_every_section_and_every_forecaster(written: Path) -> None:
     for title in ("persistence", "gradient boosting", "mlp-simple", "gcn-enhanced"):
         assert f"| {title} | 15 |" in text
     assert "Speeds in km/h" in text
+    assert "with one seed has no spread: a difference below 0.01, of speeds below 0.1 km/h" in text
 
 
 def test_means_and_spreads_over_the_seeds_stand_in_the_text(tmp_path: Path) -> None:
@@ -141,7 +287,7 @@ def test_a_figure_that_no_forecaster_has_gets_no_picture(tmp_path: Path) -> None
     )
     write_results(compared, SETTINGS, tmp_path / "results")
     assert names_in(tmp_path / "results" / "plots") == {
-        "mlp-simple-learning-curves.png",
+        "mlp-simple-seed-1-learning-curves.png",
         "speed_mae_kph.png",
     }
 
@@ -224,6 +370,44 @@ def test_what_a_control_says_of_its_graph_model_is_noted(tmp_path: Path) -> None
         "gcn-simple: the graph helps (macro_f1); otherwise the graph has not been shown to help "
         "(speed_mae_kph 4.500, control 4.500, tie)."
     )
+
+
+def test_hidden_segments_have_verdicts_and_sentences_of_their_own(tmp_path: Path) -> None:
+    compared = with_hidden(toy_comparison(tmp_path))
+    write_results(compared, SETTINGS, tmp_path / "results")
+    text = (tmp_path / "results" / "results.md").read_text("utf-8")
+    _, below = text.split("## Better, worse or tie")
+    section, _ = below.split("## Runs")
+    everywhere, rest = section.split("### On observed segments")
+    observed, hidden = rest.split("### On hidden segments")
+    row = "| graph against its control | gcn-simple | gcn-simple-self-loops | macro F1 |"
+    assert f"{row} 0.750 | 0.500 | 0.071 | better |" in everywhere
+    assert f"{row} 0.750 | 0.500 | 0.071 | better |" in observed
+    assert f"{row} 0.450 | 0.500 | 0.071 | tie |" in hidden
+    verdicts = pd.read_csv(tmp_path / "results" / "verdicts.csv")
+    assert verdicts["part"].unique().tolist() == [ALL, OBSERVED_SEGMENTS, HIDDEN_SEGMENTS]
+    general, of_hidden = notes_of(compared, SETTINGS)
+    assert [general] == notes_of(toy_comparison(tmp_path), SETTINGS)
+    assert of_hidden == (
+        "gcn-simple on hidden segments: the graph has not been shown to help (macro_f1 0.450, "
+        "control 0.500, tie; speed_mae_kph 4.500, control 4.500, tie)."
+    )
+
+
+def test_the_text_says_when_hidden_segments_alone_are_judged(tmp_path: Path) -> None:
+    estimate = replace(SETTINGS, task="estimate_hidden")
+    write_results(with_truth(toy_comparison(tmp_path)), estimate, tmp_path / "results")
+    text = (tmp_path / "results" / "results.md").read_text("utf-8")
+    assert text.startswith("# Results, toy, test span, hidden segments, every cell with a label\n")
+    assert "Hidden segments alone are judged" in text
+    assert "simulator's truth, every hidden segment with a vehicle\n" in text
+
+
+def test_without_hidden_segments_there_is_one_table_of_verdicts(tmp_path: Path) -> None:
+    compared = toy_comparison(tmp_path)
+    assert verdicts_of(compared.scores)["part"].unique().tolist() == [ALL]
+    write_results(compared, SETTINGS, tmp_path / "results")
+    assert "### On" not in (tmp_path / "results" / "results.md").read_text("utf-8")
 
 
 def test_a_member_that_failed_is_noted_and_stands_in_the_text(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def table() -> pd.DataFrame:
 
 
 def test_verdicts_hold_sizes_backbones_baselines_and_controls(table: pd.DataFrame) -> None:
-    found = verdict_table(table)
+    found = verdict_table(pd.concat([table, table.assign(part="observed segments")]))
     f1 = found[found["figure"] == "macro_f1"]
     pairs = {
         kind: list(zip(rows["model"], rows["against"], rows["verdict"], strict=True))
@@ -154,10 +154,20 @@ def test_verdicts_hold_sizes_backbones_baselines_and_controls(table: pd.DataFram
 
 
 def test_the_best_baseline_is_that_of_the_figure_and_part(table: pd.DataFrame) -> None:
-    found = verdict_table(table, ["speed_mae_kph"])
+    both = pd.concat([table, table.assign(part="hidden segments")])
+    found = verdict_table(both, ["speed_mae_kph"])
     assert set(found.loc[found["kind"] == "baseline", "against"]) == {"persistence"}
-    hidden = verdict_table(table.assign(part="hidden segments"), part="hidden segments")
+    hidden = verdict_table(both, part="hidden segments")
     assert set(hidden.loc[hidden["kind"] == "baseline", "against"]) == {NEAREST}
+
+
+def test_where_hidden_segments_alone_are_judged_interpolators_are_baselines(
+    table: pd.DataFrame,
+) -> None:
+    alone = pd.concat([table, table.assign(part="late 20-24")])
+    for part in ("all", "late 20-24"):
+        found = verdict_table(alone, ["speed_mae_kph"], part)
+        assert set(found.loc[found["kind"] == "baseline", "against"]) == {NEAREST}
 
 
 def test_a_pair_that_lacks_the_figure_has_no_verdict(table: pd.DataFrame) -> None:

@@ -48,6 +48,15 @@ def test_an_interpolator_is_a_baseline_on_hidden_segments_alone() -> None:
     assert best.to_dict() == {"all": "persistence", "hidden segments": INVERSE_DISTANCE}
 
 
+def test_where_hidden_segments_alone_are_judged_an_interpolator_is_a_baseline() -> None:
+    rows = [
+        (model, part, f1, 1.0, True)
+        for part in ("all", "late 20-24")
+        for model, f1 in (("persistence", 0.3), (INVERSE_DISTANCE, 0.5))
+    ]
+    assert set(with_skill(table_of(*rows))["best_macro_f1"]) == {INVERSE_DISTANCE}
+
+
 def test_where_nothing_is_left_to_gain_or_no_baseline_answers_there_is_no_skill() -> None:
     table = with_skill(
         table_of(

@@ -46,6 +46,19 @@ def test_the_map_shows_the_class_of_every_segment(
         assert as_255(CLASS_COLOURS[name]) in shown
 
 
+def test_segments_without_an_answer_are_grey(predictions: pd.DataFrame, tmp_path: Path) -> None:
+    unsure = predictions.copy()
+    unsure.loc[unsure["congestion"] == "gridlock", "congestion"] = None
+    rows = predictions[predictions["congestion"] != "gridlock"]
+    for place, table in enumerate((unsure, rows)):
+        path = tmp_path / f"{place}.png"
+        plots.plot_predictions(straight_network(), table, ZoneInfo("UTC"), path)
+        shown = colours_of(path)
+        assert as_255(plots.NO_ANSWER) in shown
+    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+    assert as_255(plots.NO_ANSWER) not in colours_of(path)
+
+
 def test_the_same_map_gives_the_same_bytes(predictions: pd.DataFrame, tmp_path: Path) -> None:
     paths = [tmp_path / "one.png", tmp_path / "two.png"]
     for path in paths:

@@ -78,14 +78,32 @@ def test_learned_weights_of_the_tasks_do_not_disturb_the_comparison() -> None:
     assert "loss 0.44 training, 0.45 validation" in found.text
 
 
+def of_tasks(loss: float, **losses: float) -> dict[str, float]:
+    return {"val_loss": loss} | {
+        f"{stage}_{task}": value for stage in ("train", "val") for task, value in losses.items()
+    }
+
+
 @pytest.mark.parametrize(
-    ("last", "word"), [(0.1, "learned by heart"), (0.11, "not learned by heart")]
+    ("congestion", "speed", "word"),
+    [
+        (0.25, 0.1, "learned by heart"),
+        (0.26, 0.1, "not learned by heart: congestion"),
+        (0.25, 0.11, "not learned by heart: speed"),
+        (float("nan"), 0.11, "not learned by heart: congestion, speed"),
+    ],
 )
-def test_a_self_check_is_passed_at_a_tenth_of_the_first_loss(last: float, word: str) -> None:
-    found = learned_by_heart(history([1.0, 0.5, 0.2], [0.9, 0.4, last]), 2)
-    assert found == (
-        f"self-check on 2 batches: {word}: loss 1 in the first of 3 epochs, {last:g} at best "
-        "(needs 0.1)"
+def test_a_self_check_is_passed_at_a_share_of_the_first_loss_of_every_task(
+    congestion: float, speed: float, word: str
+) -> None:
+    entries = [
+        of_tasks(1.2, congestion=1.0, speed=0.2),
+        of_tasks(0.3, congestion=congestion, speed=speed),
+        of_tasks(0.4, congestion=0.0, speed=0.0),
+    ]
+    assert learned_by_heart(entries, 2) == (
+        f"self-check on 2 batches: {word}; loss from the first of 3 epochs to the best: "
+        f"congestion 1 to {congestion:g} (needs 0.25), speed 0.2 to {speed:g} (needs 0.1)"
     )
 
 

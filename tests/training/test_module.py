@@ -9,7 +9,14 @@ from roadgraph.schema import MEASURED_FEATURES, NO_LABEL
 from roadgraph.settings import Settings
 from roadgraph.training.batches import windows
 from roadgraph.training.loop import TrainingJob, settings_in_force, untrained
-from roadgraph.training.module import ForecastModule
+from roadgraph.training.losses import (
+    class_weights,
+    congestion_loss,
+    interval_loss,
+    rush_hour_loss,
+    speed_loss,
+)
+from roadgraph.training.module import ForecastModule, shares
 from tests.dataset.toy import toy_dataset, toy_settings
 
 ORIGINS = torch.arange(20, 60)
@@ -33,14 +40,22 @@ def dataset() -> Dataset:
 
 
 class Seen(ForecastModule):
-    """Keeps what the model is given and what is shown instead of telling a trainer."""
+    """Keeps what the model is given, answers and what is shown instead of telling a trainer."""
+
+    epoch = 0
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
         model, graph = untrained(TrainingJob(dataset, settings, "cpu"))
         super().__init__(model, graph, dataset, settings.training)
         self.given: list[torch.Tensor] = []
         self.shown: list[dict[str, torch.Tensor]] = []
+        self.answered: list[dict[str, torch.Tensor]] = []
         model.register_forward_pre_hook(lambda _, given: self.given.append(given[0]))
+        model.register_forward_hook(lambda _, given, answers: self.answered.append(answers))
+
+    @property
+    def current_epoch(self) -> int:
+        return self.epoch
 
     def _show(
         self, stage: str, total: torch.Tensor, losses: dict[str, torch.Tensor], batch: int
@@ -60,29 +75,122 @@ def hidden_cells(module: Seen, given: torch.Tensor) -> torch.Tensor:
     return as_unseen
 
 
-def test_in_training_the_share_of_segments_is_hidden_anew_in_every_step(dataset: Dataset) -> None:
-    module = Seen(dataset, settings_for(hidden_share=0.25))
-    torch.manual_seed(0)
-    for index in range(2):
-        module.training_step(ORIGINS, index)
-    first, second = (hidden_cells(module, given) for given in module.given)
-    assert not torch.equal(first, second)
-    for hidden in (first, second):
-        assert float(hidden.float().mean()) == pytest.approx(0.25, abs=0.08)
-
-
-def test_in_validation_the_same_segments_are_hidden_whatever_was_drawn_before(
+def test_in_training_the_share_of_segments_is_hidden_anew_in_every_epoch(
     dataset: Dataset,
 ) -> None:
     module = Seen(dataset, settings_for(hidden_share=0.25))
+    for epoch in range(2):
+        module.epoch = epoch
+        module.training_step(ORIGINS, 0)
+    other_seed = Seen(dataset, settings_for(hidden_share=0.25, seed=2))
+    other_seed.training_step(ORIGINS, 0)
+    found = [hidden_cells(module, given) for given in (*module.given, *other_seed.given)]
+    for place, hidden in enumerate(found):
+        assert float(hidden.float().mean()) == pytest.approx(0.25, abs=0.08)
+        assert not any(torch.equal(hidden, other) for other in found[:place])
+
+
+def test_in_validation_the_same_segments_are_hidden_in_every_epoch_and_for_every_seed(
+    dataset: Dataset,
+) -> None:
+    found = []
     for seed in (1, 2):
-        torch.manual_seed(seed)
-        module.validation_step(ORIGINS, 3)
-    module.validation_step(ORIGINS, 4)
-    first, again, other_batch = (hidden_cells(module, given) for given in module.given)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other_batch)
-    assert first.any()
+        module = Seen(dataset, settings_for(hidden_share=0.25, seed=seed))
+        for module.epoch in (0, 1):
+            torch.manual_seed(module.epoch)
+            module.validation_step(ORIGINS, module.epoch)
+        found += [hidden_cells(module, given) for given in module.given]
+    assert all(torch.equal(found[0], other) for other in found[1:])
+    assert float(found[0].float().mean()) == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize("stage", ["training", "validation"])
+def test_what_is_hidden_of_an_origin_is_so_in_whatever_batch_and_process(
+    dataset: Dataset, stage: str
+) -> None:
+    whole, parts = (Seen(dataset, settings_for(hidden_share=0.25)) for _ in range(2))
+    getattr(whole, f"{stage}_step")(ORIGINS, 0)
+    for rank in range(2):
+        torch.manual_seed(rank)
+        getattr(parts, f"{stage}_step")(ORIGINS[rank::2], rank)
+    for rank, given in enumerate(parts.given):
+        assert torch.equal(given, whole.given[0][rank::2])
+
+
+def test_shares_are_even_and_have_nothing_to_do_with_each_other() -> None:
+    origins = torch.arange(5000, 5400)
+    first, other = (shares(chance, origins, 500) for chance in ("1 0", "1 1"))
+    assert first.min() >= 0
+    assert first.max() < 1
+    counts = torch.histc(first, 20, 0, 1) / first.numel()
+    torch.testing.assert_close(counts, torch.full((20,), 0.05), atol=0.002, rtol=0)
+    # The mean share of an origin, of a segment, and neighbours in time, place and epoch.
+    assert float(first.mean(1).std()) == pytest.approx((1 / 12 / 500) ** 0.5, rel=0.2)
+    assert float(first.mean(0).std()) == pytest.approx((1 / 12 / 400) ** 0.5, rel=0.2)
+    for one, two in (
+        (first[1:], first[:-1]), (first[:, 1:], first[:, :-1]), (first, other),
+    ):  # fmt: skip
+        pair = torch.stack([one.flatten(), two.flatten()])
+        assert float(torch.corrcoef(pair)[0, 1]) == pytest.approx(0, abs=0.01)
+    assert torch.equal(first[7:9, :20], shares("1 0", origins[7:9], 20))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_weights": "inverse"},
+        {"class_weights": "sqrt_inverse"},
+        {"focal_gamma": 2.0},
+        {"label_smoothing": 0.2},
+        {"speed_loss": "absolute"},
+        {"speed_loss": "squared"},
+        {"class_weights": "inverse", "focal_gamma": 1.0, "label_smoothing": 0.1},
+    ],
+)
+def test_the_loss_is_that_of_the_settings(dataset: Dataset, options: dict[str, object]) -> None:
+    plain, module = Seen(dataset, settings_for()), Seen(dataset, settings_for(**options))
+    for each in (plain, module):
+        each.validation_step(ORIGINS, 0)
+    (shown,), (given) = module.shown, module.answered[0]
+    targets = ORIGINS[:, None] + torch.tensor(dataset.horizons)
+    labels, preparation = dataset.labels, dataset.preparation
+    congestion = torch.from_numpy(labels.congestion).long()
+    kmh = torch.from_numpy(labels.speed_kph)[targets]
+    speed = (kmh - preparation.speed_mean_kph) / preparation.speed_std_kph
+    weight = class_weights(
+        congestion[: dataset.splits.train.stop], 4, str(options.get("class_weights", "none"))
+    )
+    expected = {
+        "congestion": congestion_loss(
+            given["congestion"],
+            congestion[targets],
+            weight,
+            focal_gamma=options.get("focal_gamma", 0.0),  # type: ignore[arg-type]
+            label_smoothing=options.get("label_smoothing", 0.0),  # type: ignore[arg-type]
+        ).mean(),
+        "rush_hour": rush_hour_loss(
+            given["rush_hour"], torch.from_numpy(labels.rush_hour).long()[targets]
+        ).mean(),
+        "speed": speed_loss(given["speed"], speed, str(options.get("speed_loss", "huber"))).mean()
+        + interval_loss(given["speed_interval"], speed).mean(),
+    }
+    expected["total"] = torch.stack(list(expected.values())).sum()
+    assert set(shown) == set(expected)
+    for name, loss in expected.items():
+        torch.testing.assert_close(shown[name], loss.detach(), msg=name)
+    # Of all options each changes the one loss that it is about.
+    changed = "speed" if "speed_loss" in options else "congestion"
+    differing = {name for name in shown if not torch.equal(shown[name], plain.shown[0][name])}
+    assert differing == {changed, "total"}
+
+
+def test_a_task_of_weight_zero_has_no_loss(dataset: Dataset) -> None:
+    module = Seen(dataset, settings_for(rush_hour_weight=0.0))
+    module.training_step(ORIGINS, 0).backward()
+    assert set(module.shown[0]) == {"congestion", "speed", "total"}
+    head = [w.grad for name, w in module.model.named_parameters() if name.startswith("rush_hour")]
+    assert head == [None] * len(head)
+    assert head
 
 
 def test_without_a_hidden_share_the_model_is_given_what_is_there(dataset: Dataset) -> None:

@@ -90,6 +90,14 @@ def test_the_first_fault_is_looked_for_along_the_way_of_the_data() -> None:
     )
 
 
+def test_a_weight_of_no_layer_goes_by_its_own_name() -> None:
+    net = Net()
+    net.embedding = nn.Parameter(torch.tensor([torch.nan]))
+    assert first_fault(net, (torch.ones(1, 1, 3, 2), 1.0), {}, CHANNELS).startswith(
+        "the parameter embedding is not finite since an earlier step; a lower"
+    )
+
+
 def test_an_output_in_a_tuple_is_looked_at() -> None:
     class Pair(nn.Module):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, None, list[torch.Tensor]]:

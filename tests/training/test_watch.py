@@ -105,6 +105,86 @@ def test_a_layer_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     assert warnings_of(caplog, [1e4], epochs=3).count("explodes") == 1
 
 
+def test_one_step_alone_tells_of_no_gradient_that_vanishes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert warnings_of(caplog, [0.0]) == ""
+    assert warnings_of(caplog, [0.0], epochs=3) == ""
+    assert warnings_of(caplog, [0.0, 0.0], epochs=3).count("fc1 vanishes") == 1
+
+
+class Around(nn.Module):
+    """A layer with a bias of its own around one with the weights, as PyG's convolutions are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(1, 1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "told"),
+    [
+        (1e4, 1e4, ["fc1.lin explodes"]),
+        (1.0, 1e4, ["fc1 explodes"]),
+        (0.0, 0.0, ["fc1.lin vanishes"]),
+        (1.0, 0.0, []),  # the mean that a batch norm takes away again
+    ],
+)
+def test_of_layers_within_each_other_the_innermost_is_named(
+    caplog: pytest.LogCaptureFixture, weight: float, bias: float, told: list[str]
+) -> None:
+    net = nn.ModuleDict({"fc1": Around()})
+    watch = Watch(net)
+    net.get_parameter("fc1.lin.weight").grad = torch.tensor([[weight]])
+    net.get_parameter("fc1.bias").grad = torch.tensor([bias])
+    with caplog.at_level(logging.WARNING, "roadgraph"):
+        for _ in range(2):
+            watch._gradients.measure()
+            watch._gradients.measure()
+            watch.figures()
+    found = [record.getMessage() for record in caplog.records]
+    assert [" ".join(text.split()[4:6]) for text in found] == told
+
+
+def test_a_layer_around_others_with_weights_of_its_own_is_named_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    net = nn.ModuleDict({"fc1": nn.MultiheadAttention(2, 1)})
+    watch = Watch(net)
+    net.get_parameter("fc1.in_proj_weight").grad = torch.zeros(6, 2)
+    net.get_parameter("fc1.out_proj.weight").grad = torch.ones(2, 2)
+    with caplog.at_level(logging.WARNING, "roadgraph"):
+        watch._gradients.measure()
+        watch._gradients.measure()
+        watch.figures()
+    assert "the gradient of layer fc1 vanishes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "training"),
+    [
+        # Heads that start at zero, one step an epoch.
+        ("simple", "roadnet", {"batch_size": 4096}),
+        # A head that is not learned.
+        ("simple", "mlp", {"batch_size": 64, "rush_hour_weight": 0.0}),
+        # A bias before a batch norm.
+        ("enhanced", "gcn", {"batch_size": 64}),
+    ],
+)
+def test_nothing_is_said_of_a_sound_training(
+    caplog: pytest.LogCaptureFixture, size: str, name: str, training: dict[str, float]
+) -> None:
+    settings = toy_settings(
+        size=size,
+        model={"name": name},
+        training={"max_epochs": 2, "device": "cpu", **training},
+    )
+    with caplog.at_level(logging.WARNING, "roadgraph"):
+        fit(toy_dataset(toy_settings(), slices=300), settings)
+    assert caplog.text == ""
+
+
 def test_a_training_has_the_figures_of_every_layer_by_epoch() -> None:
     settings = toy_settings(
         size="enhanced",
