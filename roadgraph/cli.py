@@ -290,24 +290,29 @@ def _compare(settings: Settings, titles: Sequence[str], seeds: Sequence[int]) ->
 
 
 def _show_comparison(comparison: Comparison, settings: Settings) -> None:
-    from roadgraph.comparison.results import notes_of, shown_facts
-    from roadgraph.evaluation.comparison import means_and_spreads, verdict_table
-    from roadgraph.evaluation.parts import ALL
+    from roadgraph.comparison.results import notes_of, shown_facts, verdicts_of
+    from roadgraph.evaluation.comparison import means_and_spreads
+    from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
     from roadgraph.report.tables import SHORT, shown_comparison, shown_verdicts
 
-    unit = settings.city.speed_unit
-    tables = {"cells with an observation": comparison.scores}
+    city, scores = settings.city, comparison.scores
+    cells = {
+        ALL: "every cell with a label",
+        OBSERVED_SEGMENTS: "observed segments",
+        HIDDEN_SEGMENTS: "hidden segments",
+    }
+    tables = {title: scores[scores["part"] == part] for part, title in cells.items()}
     if comparison.truth_scores is not None:
-        tables["every segment, simulator's truth"] = comparison.truth_scores
-    for cells, scores in tables.items():
-        means = means_and_spreads(scores[scores["part"] == ALL])
-        _show_table(
-            shown_comparison(means, settings.city, SHORT),
-            f"{settings.city.name}: test span, {cells}; speeds in {unit}",
-        )
-    _show_table(
-        shown_verdicts(verdict_table(comparison.scores), settings.city), "better, worse or tie"
-    )
+        truth = comparison.truth_scores
+        tables["every segment, simulator's truth"] = truth[truth["part"] == ALL]
+    for title, rows in tables.items():
+        if len(rows):
+            _show_table(
+                shown_comparison(means_and_spreads(rows), city, SHORT),
+                f"{city.name}: test span, {title}; speeds in {city.speed_unit}",
+            )
+    for part, verdicts in verdicts_of(scores).groupby("part", sort=False):
+        _show_table(shown_verdicts(verdicts, city), f"better, worse or tie, {cells[str(part)]}")
     _show_table(shown_facts(comparison.compared), "runs")
     for note in notes_of(comparison.compared, settings):
         screen.print(note, soft_wrap=True, highlight=False)

@@ -153,8 +153,8 @@ def _text(compared: Compared, settings: Settings) -> str:
         "## Better, worse or tie",
         "",
         "Over all horizons; a difference below the larger spread over the seeds is a tie. A model "
-        f"with one seed has no spread: a difference below {FLOOR:g}, of speeds below "
-        f"{FLOOR_KPH:g} km/h, is a tie then.",
+        f"with one seed has no spread: a difference below {FLOOR:g} (of speed errors "
+        f"{FLOOR_KPH:g} km/h) is a tie then.",
         "",
         *_verdicts(scores, city),
         "## Runs",

@@ -120,6 +120,7 @@ def _portable(settings: Settings) -> dict[str, object]:
     """Return the settings without absolute paths, which belong to one machine alone."""
     content = settings_to_dict(settings)
     content["workspace"] = Path(settings.workspace).name
+    del content["tracking"]  # its address may hold a password
     for key in ("roads", "fixes", "speeds", "truth", "detector_ids"):
         content["city"][key] = Path(content["city"][key]).name
     return content

@@ -66,7 +66,8 @@ def with_costs(means: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
         means: from :func:`means_and_spreads`.
         facts: a row a run, with the columns ``title`` and :data:`COSTS`.
     """
-    costs = facts.groupby("title")[list(COSTS)].agg(lambda values: values.astype(float).median())
+    figures = facts[list(COSTS)].astype(float)
+    costs = figures.groupby(facts["title"]).median()
     costs["parameters"] = costs["parameters"].astype("Int64")  # baselines have none
     return means.join(costs, on="model")
 

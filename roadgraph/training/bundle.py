@@ -211,7 +211,7 @@ def _model_card(bundle: Bundle) -> str:
         f"{bundle.window} slices of {bundle.slice_minutes} minutes. Trained by roadgraph "
         f"{__version__} over {len(bundle.history)} epochs.",
         "",
-        "Figures on the test span, on cells with an observation, beside the baselines:",
+        "Figures on the test span, on every cell with a label, beside the baselines:",
         "",
         "| model | minutes | accuracy | macro F1 | speed MAE, km/h | speed RMSE, km/h |",
         "| --- | --- | --- | --- | --- | --- |",

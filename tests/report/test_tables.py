@@ -136,7 +136,7 @@ def test_the_short_table_fits_into_a_terminal() -> None:
     ]
     table = pd.DataFrame(rows).assign(baseline=False, **figures)
     shown = shown_comparison(means_and_spreads(table), CitySettings(), SHORT)
-    widths = [max(len(name), *map(len, shown[name].astype(str))) for name in shown]
+    widths = [max(map(len, [name, *shown[name].astype(str)])) for name in shown.columns]
     assert sum(widths) + len(widths) <= 120
 
 

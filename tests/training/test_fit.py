@@ -1,4 +1,5 @@
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -112,9 +113,13 @@ def test_a_refit_learns_the_validation_span_too_for_the_best_number_of_epochs(
     assert not all(torch.equal(first[name], refitted[name]) for name in first)
 
 
-def test_a_training_ends_with_a_diagnosis(dataset: Dataset) -> None:
-    trained = fit(dataset, settings_for(max_epochs=2))
+def test_a_training_ends_with_a_diagnosis_that_is_logged(
+    dataset: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "roadgraph"):
+        trained = fit(dataset, settings_for(max_epochs=2))
     assert trained.diagnosis == diagnose(trained.history).text
+    assert caplog.messages == [trained.diagnosis]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,27 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(dataset: Dataset) 
     assert alone.history != four.history
 
 
+def test_no_more_batches_are_accumulated_than_an_epoch_has(dataset: Dataset) -> None:
+    """Three batches: a step of all of them, and of two, whose second group is incomplete."""
+    train = dataset.splits.train.origins(dataset.window, max(dataset.horizons))
+    options = {
+        "noise_std": 0, "max_epochs": 1, "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0,
+        "batch_size": -(-len(train) // 3),
+    }  # fmt: skip
+
+    def moved(accumulate: int, clip_norm: float = 1000.0) -> torch.Tensor:
+        settings = settings_for(accumulate=accumulate, clip_norm=clip_norm, **options)
+        before, _ = untrained(TrainingJob(dataset, settings, "cpu"))
+        after = fit(dataset, settings).model
+        pairs = zip(after.parameters(), before.parameters(), strict=True)
+        return torch.cat([(one - other).detach().flatten() for one, other in pairs])
+
+    whole = moved(3)
+    torch.testing.assert_close(moved(1000), whole)
+    # Every batch counts alike in the incomplete group too: half of its sum, not a third of it.
+    torch.testing.assert_close(moved(2), whole * 3 / 2, rtol=0.05, atol=1e-5)
+
+
 def test_gradients_are_clipped_to_their_norm(dataset: Dataset) -> None:
     """The first step of plain SGD is the gradient: its length is the rate times the norm."""
     options = {
@@ -203,23 +229,42 @@ def test_recomputed_activations_train_to_the_same_weights(dataset: Dataset) -> N
         torch.testing.assert_close(value, plain.model.state_dict()[name], msg=name)
 
 
-def test_a_self_check_learns_two_batches_by_heart_without_anything_drawn(
-    dataset: Dataset,
-) -> None:
-    options = {
-        "overfit_batches": 2, "batch_size": 4, "max_epochs": 150, "learning_rate": 0.01,
-        "noise_std": 1.0, "hidden_share": 0.5, "patience": 150,
-        "task_weights": "fixed", "rush_hour_weight": 0.0, "speed_weight": 0.0,
+@pytest.mark.parametrize(("name", "size"), [("mlp", "simple"), ("gcn", "enhanced")])
+def test_a_self_check_learns_a_few_batches_by_heart(dataset: Dataset, name: str, size: str) -> None:
+    """With all that is meant to keep a training from it; with default settings beside that."""
+    hindering = {
+        "noise_std": 1.0, "hidden_share": 0.5, "label_smoothing": 0.3, "weight_decay": 1.0,
+        "averaging": "swa", "schedule": "exponential", "lr_decay": 0.1, "patience": 1,
+        "max_epochs": 1, "refit": True,
     }  # fmt: skip
     settings = toy_settings(
-        size="enhanced", model={"name": "mlp", "dropout": 0.5},
-        training={"device": "cpu", **options},
-    )  # fmt: skip
+        size=size,
+        model={"name": name, "dropout": 0.5},
+        training={"device": "cpu", "overfit_batches": 6, "batch_size": 8, **hindering},
+    )
     trained = fit(dataset, settings)
-    assert trained.diagnosis.startswith("self-check on 2 batches: learned by heart: loss ")
-    assert trained.history[0]["epoch"] == 0
-    too_few = replace(settings, training=replace(settings.training, max_epochs=1))
-    assert ": not learned by heart: " in fit(dataset, too_few).diagnosis
+    assert trained.diagnosis.startswith("self-check on 6 batches: learned by heart; loss from ")
+    assert trained.validated is trained.model
+
+
+def test_a_self_check_that_learns_nothing_names_the_tasks(dataset: Dataset) -> None:
+    settings = settings_for(overfit_batches=30, batch_size=4, learning_rate=1e-6, speed_weight=0.0)
+    text = fit(dataset, settings).diagnosis
+    assert ": not learned by heart: congestion, rush_hour; loss from the first of 20 " in text
+
+
+@pytest.mark.parametrize(
+    ("batches", "accumulate", "epochs"), [(2, 1, 300), (1, 1, 600), (7, 2, 150), (2, 9, 600)]
+)
+def test_a_self_check_has_its_steps_before_anything_stops_it(
+    batches: int, accumulate: int, epochs: int
+) -> None:
+    settings = settings_for(overfit_batches=batches, accumulate=accumulate, patience=1)
+    options = settings_in_force(settings).training
+    assert (options.max_epochs, options.patience) == (epochs, epochs)
+    longer = settings_for(overfit_batches=2, max_epochs=700, patience=800)
+    options = settings_in_force(longer).training
+    assert (options.max_epochs, options.patience) == (700, 800)
 
 
 def test_a_self_check_sees_its_few_batches_alone(dataset: Dataset) -> None:
@@ -227,14 +272,19 @@ def test_a_self_check_sees_its_few_batches_alone(dataset: Dataset) -> None:
     train, validation = TrainingJob(dataset, settings, "cpu").origins
     first = dataset.splits.train.start + dataset.window - 1
     assert train.tolist() == validation.tolist() == list(range(first, first + 16))
-    assert settings.training.noise_std == settings.training.hidden_share == 0
-    assert settings.model.dropout == 0
 
 
-def test_a_trace_of_the_first_steps_is_written(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_trace_of_the_first_steps_is_written_and_told_of(
+    dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = settings_for(profile=True, max_epochs=2)
-    fit(dataset, settings, checkpoints=tmp_path / "states")
-    fit(dataset, settings, trace=tmp_path / "given")
+    with caplog.at_level(logging.INFO, "roadgraph"):
+        fit(dataset, settings, checkpoints=tmp_path / "states")
+        fit(dataset, settings, trace=tmp_path / "given")
+    told = [text for text in caplog.messages if text.startswith("the trace of the first steps is")]
+    assert [Path(text.split()[-1]) for text in told] == [
+        tmp_path / "trace.json", tmp_path / "given" / "trace.json"
+    ]  # fmt: skip
     for path in (tmp_path / "trace.json", tmp_path / "given" / "trace.json"):
         names = {event.get("name") for event in json.loads(path.read_text())["traceEvents"]}
         assert {"aten::addmm", "autograd::engine::evaluate_function: AddmmBackward0"} & names

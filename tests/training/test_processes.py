@@ -3,6 +3,7 @@
 Each process imports PyTorch and Lightning anew, some seconds of work for a core: one test has them.
 """
 
+import logging
 import os
 import queue
 from dataclasses import replace
@@ -15,6 +16,7 @@ import torch
 
 from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import TrainingError
+from roadgraph.schema import NO_LABEL
 from roadgraph.settings import Settings
 from roadgraph.training import processes
 from roadgraph.training.checkpoints import checkpoint_path, training_fingerprint
@@ -23,38 +25,39 @@ from roadgraph.training.loop import TrainingJob, train
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
-def settings_for(**training: object) -> Settings:
+def settings_for(size: str = "simple", norm: str = "batch", **training: object) -> Settings:
     quick = {
-        "max_epochs": 3, "device": "cpu", "batch_size": 86, "learning_rate": 0.01, "noise_std": 0,
+        "max_epochs": 3, "device": "cpu", "batch_size": 63, "learning_rate": 0.01, "noise_std": 0,
+        "hidden_share": 0.4,
     }  # fmt: skip
-    return toy_settings(model={"name": "gcn"}, training={**quick, **training})
-
-
-def full_dataset() -> Dataset:
-    """Return a dataset whose batches of 86 fall into halves that weigh alike.
-
-    Every cell has a label, and there are 172 origins to train from.
-    """
-    dataset = toy_dataset(toy_settings(), slices=300)
-    span = dataset.splits.train
-    spare = len(span.origins(dataset.window, max(dataset.horizons))) - 172
-    splits = replace(dataset.splits, train=replace(span, stop=span.stop - spare))
-    labels = replace(
-        dataset.labels,
-        speed_kph=np.nan_to_num(dataset.labels.speed_kph, nan=30.0),
-        congestion=np.maximum(dataset.labels.congestion, 0),
-        rush_hour=np.maximum(dataset.labels.rush_hour, 0),
+    return toy_settings(
+        size=size, model={"name": "gcn", "norm": norm}, training={**quick, **training}
     )
-    return replace(dataset, labels=labels, splits=splits)
+
+
+def uneven_dataset() -> Dataset:
+    """Return a dataset of which the halves of a batch have unlike numbers of labels."""
+    dataset = toy_dataset(toy_settings(), slices=300)
+    labels = dataset.labels
+    odd = np.arange(300) % 2 == 1
+    without = odd & (np.random.default_rng(0).random(300) < 0.7)
+    congestion, speed = labels.congestion.copy(), labels.speed_kph.copy()
+    congestion[without], speed[without] = NO_LABEL, np.nan
+    return replace(dataset, labels=replace(labels, congestion=congestion, speed_kph=speed))
 
 
 class KilledError(Exception):
     """In the place of a signal."""
 
 
-def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(tmp_path: Path) -> None:
-    """One process leaves a state after its first epoch; two take it up."""
-    dataset, two = full_dataset(), settings_for(devices=2)
+def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One process leaves a state after its first epoch; two take it up.
+
+    Labels are missing and segments are hidden. What the first process logs is logged here.
+    """
+    dataset, two = uneven_dataset(), settings_for(devices=2)
     fingerprint = training_fingerprint(dataset, two)
     path = checkpoint_path(tmp_path, fingerprint)
 
@@ -70,14 +73,19 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(tmp_path: 
         told.append(figures)
         assert path.stat().st_mtime_ns > left
 
-    trained = fit(dataset, two, on_epoch, tmp_path)
+    with caplog.at_level(logging.INFO, "roadgraph"):
+        trained = fit(dataset, two, on_epoch, tmp_path)
+    going_on, diagnosis = (record.getMessage() for record in caplog.records)
+    assert going_on == f"going on with the interrupted training in {path}"
+    assert diagnosis == trained.diagnosis
     assert list(tmp_path.iterdir()) == []
     alone = fit(dataset, settings_for())
     assert [epoch["epoch"] for epoch in trained.history] == [0, 1, 2]
     assert told == trained.history[1:]
     for one, other in zip(alone.history, trained.history, strict=True):
-        for name in ("train_loss", "val_loss"):
-            assert other[name] == pytest.approx(one[name], rel=1e-4)
+        for name in one:
+            if name.startswith(("train_", "val_")):
+                assert other[name] == pytest.approx(one[name], rel=1e-4), name
     for name, value in trained.model.state_dict().items():
         torch.testing.assert_close(
             value, alone.model.state_dict()[name], rtol=1e-3, atol=1e-4, msg=name
@@ -95,7 +103,7 @@ def test_an_error_of_a_process_is_sent_and_raised(monkeypatch: pytest.MonkeyPatc
     for name in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK", "LOCAL_RANK"):
         monkeypatch.setenv(name, "")  # so that what is set is taken back
     threads = torch.get_num_threads()
-    dataset = full_dataset()
+    dataset = uneven_dataset()
     inputs = dataset.inputs.copy()
     inputs[60] = np.nan
     job = TrainingJob(replace(dataset, inputs=inputs), settings_for(), "cpu")
@@ -104,6 +112,62 @@ def test_an_error_of_a_process_is_sent_and_raised(monkeypatch: pytest.MonkeyPatc
     torch.set_num_threads(threads)
     with pytest.raises(TrainingError, match="the training loss is nan in epoch 0, batch "):
         processes._listen(said, [Worker(0), Worker(None)], lambda figures: None)
+
+
+def test_any_other_error_of_a_process_is_named_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+
+    def fail(*args: object) -> None:
+        raise RuntimeError("shapes differ:\n  3 and 4")
+
+    monkeypatch.setattr(processes, "train", fail)
+    said: queue.Queue[tuple[str, Any]] = queue.Queue()
+    processes._work(1, 2, 1, TrainingJob(uneven_dataset(), settings_for(), "cpu"), said)
+    text = "^training process 1 failed: RuntimeError: shapes differ: 3 and 4$"
+    with pytest.raises(TrainingError, match=text):
+        processes._listen(said, [Worker(None), Worker(0)], lambda figures: None)
+
+
+def test_the_first_process_alone_sends_what_it_logs_from_a_level_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = logging.getLogger("roadgraph.training.watch")
+    said: queue.Queue[tuple[str, Any]] = queue.Queue()
+    before = logging.getLogger("roadgraph").level
+    with processes._logging_to(said, logging.WARNING):
+        log.info("too low")
+        log.warning("layer %s", "fc1")
+    with processes._logging_to(None, logging.WARNING):
+        log.warning("of another process")
+    assert logging.getLogger("roadgraph").level == before
+    assert caplog.text == ""
+    said.put(("error", TrainingError("the end")))
+    with pytest.raises(TrainingError, match="the end"):
+        processes._listen(said, [Worker(0)], lambda figures: None)
+    assert caplog.messages == ["layer fc1"]
+
+
+@pytest.mark.parametrize(
+    ("size", "norm", "warned"),
+    [("enhanced", "batch", True), ("enhanced", "layer", False), ("simple", "batch", False)],
+)
+def test_batch_norm_of_each_process_on_the_cpu_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    size: str,
+    norm: str,
+    warned: bool,
+) -> None:
+    def start(kind: str) -> None:
+        raise KilledError
+
+    monkeypatch.setattr(processes.multiprocessing, "get_context", start)
+    with pytest.raises(KilledError):
+        fit(uneven_dataset(), settings_for(size, norm, devices=2))
+    text = "training.devices=2 on the CPU: batch norm takes the statistics of each process's own"
+    assert (text in caplog.text) == warned
 
 
 def test_a_process_that_ends_without_a_word_is_an_error() -> None:
