@@ -108,6 +108,8 @@ def _check_together(settings: Settings) -> None:
         faults.append("dataset.train_share + dataset.validation_share: nothing left to test on")
     if not settings.model.tasks:
         faults.append("model.tasks: needs at least one task")
+    if len(set(settings.model.tasks)) < len(settings.model.tasks):
+        faults.append(f"model.tasks: names a task twice (found {list(settings.model.tasks)})")
     if settings.model.speed_from == "typical" and not settings.dataset.history_channels:
         faults.append("model.speed_from=typical: needs dataset.history_channels=true")
     faults += _faults_of_task(settings)

@@ -63,7 +63,7 @@ class Comparison:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """A row a run, horizon and part, on observed cells of the test span."""
+        """A row a run, horizon and part of the test span."""
         return self.compared.scores
 
     @property

@@ -208,6 +208,7 @@ def test_a_value_in_the_place_of_a_group_is_refused() -> None:
             "labels.absolute_cuts_kph: must rise (found [10.0, 10.0, 35.0])",
         ),
         ({"model": {"tasks": []}}, "model.tasks: needs at least one task"),
+        ({"model": {"tasks": ["speed", "speed"]}}, "model.tasks: names a task twice"),
         (
             {"model": {"speed_from": "typical"}, "dataset": {"history_channels": False}},
             "model.speed_from=typical: needs dataset.history_channels=true",

@@ -20,11 +20,19 @@ class ModelSettings:
     name: Annotated[Backbone, Setting("backbone")] = "gcn"
     graph: Annotated[
         GraphKind,
-        Setting("the road graph, or self-loops alone: the control that has no neighbours"),
+        Setting(
+            "the road graph, or self-loops alone: the control, which hears no neighbour (roadnet's "
+            "still hears of the whole city)"
+        ),
     ] = "network"
     self_loop_weight: Annotated[
         float,
-        Setting("weight of a segment's own features beside its neighbours' links", "", 0.01, 1000),
+        Setting(
+            "weight of a segment's own features beside its neighbours' links, gcn alone",
+            "",
+            0.01,
+            1000,
+        ),
     ] = 1.0
     tasks: Annotated[
         tuple[Literal["congestion", "rush_hour", "speed"], ...], Setting("heads of the model")

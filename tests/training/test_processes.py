@@ -75,9 +75,6 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
 
     with caplog.at_level(logging.INFO, "roadgraph"):
         trained = fit(dataset, two, on_epoch, tmp_path)
-    going_on, diagnosis = (record.getMessage() for record in caplog.records)
-    assert going_on == f"going on with the interrupted training in {path}"
-    assert diagnosis == trained.diagnosis
     assert list(tmp_path.iterdir()) == []
     alone = fit(dataset, settings_for())
     assert [epoch["epoch"] for epoch in trained.history] == [0, 1, 2]
@@ -90,6 +87,9 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
         torch.testing.assert_close(
             value, alone.model.state_dict()[name], rtol=1e-3, atol=1e-4, msg=name
         )
+    going_on, diagnosis = caplog.messages
+    assert going_on == f"going on with the interrupted training in {path}"
+    assert diagnosis == trained.diagnosis
 
 
 class Worker:
@@ -163,7 +163,7 @@ def test_batch_norm_of_each_process_on_the_cpu_is_warned_of(
     def start(kind: str) -> None:
         raise KilledError
 
-    monkeypatch.setattr(processes.multiprocessing, "get_context", start)
+    monkeypatch.setattr("torch.multiprocessing.get_context", start)
     with pytest.raises(KilledError):
         fit(uneven_dataset(), settings_for(size, norm, devices=2))
     text = "training.devices=2 on the CPU: batch norm takes the statistics of each process's own"
