@@ -241,11 +241,17 @@ def compare(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Models, separated by commas, or all; those with a graph bring their controls "
-            "along.  [default: mlp-simple,gcn-enhanced,roadnet-simple]",
+            help="Models, separated by commas, or all.  [default: mlp-simple,gcn-enhanced,"
+            "roadnet-simple]",
             show_default=False,
         ),
     ] = None,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            help="Train the control, which hears no neighbour, of every model that has a graph."
+        ),
+    ] = True,
 ) -> None:
     """Train several models over several seeds and compare them with each other and the baselines.
 
@@ -255,7 +261,8 @@ def compare(
     from roadgraph.comparison.members import DEFAULT_MEMBERS, with_controls
 
     titles = [name.strip() for name in models.split(",")] if models else DEFAULT_MEMBERS
-    comparison = _compare(settings, with_controls(titles), settings.evaluation.seeds)
+    titles = with_controls(titles) if controls else list(titles)
+    comparison = _compare(settings, titles, settings.evaluation.seeds)
     _show_tracking(comparison)
     if comparison.compared.failures:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from roadgraph import cli
 from roadgraph.network.carry_over import read_carry_over
+from roadgraph.settings import Settings
 from tests.toy import crossroads_network, straight_network, write_road_layer
 from tests.toy_city import write_city
 
@@ -257,3 +259,32 @@ def test_the_module_can_be_run() -> None:
     )
     for command in ("network", "slices", "train", "compare", "predict", "demo", "doctor"):
         assert command in out.stdout
+
+
+def test_compare_brings_controls_along_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[list[str], tuple[int, ...]]] = []
+
+    def compared(settings: Settings, titles: list[str], seeds: tuple[int, ...]) -> SimpleNamespace:
+        asked.append((titles, seeds))
+        return SimpleNamespace(compared=SimpleNamespace(failures=()), tracking="sqlite:///x.db")
+
+    monkeypatch.setattr(cli, "_compare", compared)
+    words = ["compare", "--models", "mlp-simple, gat-simple", "evaluation.seeds=[4,5]"]
+    assert run(monkeypatch, capsys, *words)[0] == 0
+    assert run(monkeypatch, capsys, *words, "--no-controls")[0] == 0
+    assert asked == [
+        (["mlp-simple", "gat-simple", "gat-simple-self-loops"], (4, 5)),
+        (["mlp-simple", "gat-simple"], (4, 5)),
+    ]
+
+
+def test_compare_ends_with_1_when_a_forecaster_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = SimpleNamespace(
+        compared=SimpleNamespace(failures=("gat-simple",)), tracking="sqlite:///x.db"
+    )
+    monkeypatch.setattr(cli, "_compare", lambda *asked: failed)
+    assert run(monkeypatch, capsys, "compare")[0] == 1
