@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from rich.progress import Progress
+    from rich.table import Table
 
     from roadgraph.network.importing import ImportedNetwork
     from roadgraph.probes.match_report import MatchReport
@@ -37,6 +38,8 @@ class NetworkFirst(TyperGroup):
 
 DEMO_MEMBERS = ("mlp-simple", "gcn-enhanced", "gcn-enhanced-self-loops", "roadnet-simple")
 """Of the demo, with one seed, so that it takes minutes."""
+
+MOST_COLUMNS = 1000  # wider than any table
 
 app = typer.Typer(
     cls=NetworkFirst,
@@ -439,7 +442,15 @@ def _show_table(table: pd.DataFrame, title: str) -> None:
         first = place == 0 or names[place - 1] != names[place]
         last = place + 1 == len(names) or names[place + 1] != names[place]
         shown.add_row(row[0] if first else "", *row[1:], end_section=last)
-    screen.print(shown)
+    _print_whole(shown)
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table without a figure cut off, also where the screen is narrower than it."""
+    from rich.measure import Measurement
+
+    needed = Measurement.get(screen, screen.options.update(width=MOST_COLUMNS), table).maximum
+    screen.print(table, width=max(needed, screen.width), soft_wrap=True)
 
 
 def _show_figures(table: pd.DataFrame) -> None:
@@ -452,7 +463,7 @@ def _show_figures(table: pd.DataFrame) -> None:
         shown.add_column(str(column), justify="right" if place else "left")
     for row in table.itertuples(index=False):
         shown.add_row(str(row[0]), *(_figure(value) for value in row[1:]))
-    screen.print(shown)
+    _print_whole(shown)
 
 
 def _figure(value: float) -> str:

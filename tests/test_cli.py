@@ -288,3 +288,15 @@ def test_compare_ends_with_1_when_a_forecaster_failed(
     )
     monkeypatch.setattr(cli, "_compare", lambda *asked: failed)
     assert run(monkeypatch, capsys, "compare")[0] == 1
+
+
+def test_a_table_keeps_its_figures_on_a_narrow_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    figures = {f"figure {number}": ["0.123", "-"] for number in range(8)}
+    cli._show_table(pd.DataFrame({"model": ["a" * 25, "b"], **figures}), "a title")
+    out = capsys.readouterr().out
+    assert out.count("0.123") == 8
+    assert "a" * 25 in out
+    assert "…" not in out

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from roadgraph.models.multitask import MultiTaskModel
 from roadgraph.models.sparse import sparse_product
-from roadgraph.schema import MEASURED_FEATURES, OBSERVED_CHANNEL
+from roadgraph.schema import HISTORY_CHANNELS, MEASURED_FEATURES, OBSERVED_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from roadgraph.models.graph import Graph
 
 HUBS = 16  # summaries of the city that a block makes
-CHANGING = (*MEASURED_FEATURES, OBSERVED_CHANNEL)
-"""Channels of which the model sees every slice of the window; of the others the last tells all."""
+CHANGING = (*MEASURED_FEATURES, OBSERVED_CHANNEL, *HISTORY_CHANNELS)
+"""Channels of which the model sees every slice of the window; of the others the last tells all.
+
+What is typical an hour ahead of an earlier slice is what is typical of the horizons in between.
+"""
 
 
 class CityExchange(nn.Module):
@@ -78,8 +81,8 @@ class RoadBlock(nn.Module):
 class RoadNet(MultiTaskModel):
     """What the window shows of each segment, passed along the roads both ways and over the city.
 
-    It reads every slice of the changing channels (speeds, counts, the mask of what was observed)
-    and the last slice of the others (clock, typical speeds, statics), and, unless its size is 0,
+    It reads every slice of the changing channels (speeds, counts, the mask of what was observed,
+    typical speeds) and the last slice of the others (clock, statics), and, unless its size is 0,
     a learned embedding of the segment. Without it no weight belongs to a segment, and the model
     runs in any city whose channels it has. The speed head forecasts the change from the last
     observation, and starts with none.
