@@ -450,7 +450,7 @@ def _print_whole(table: Table) -> None:
     from rich.measure import Measurement
 
     needed = Measurement.get(screen, screen.options.update(width=MOST_COLUMNS), table).maximum
-    screen.print(table, width=max(needed, screen.width), soft_wrap=True)
+    Console(width=max(needed, screen.width)).print(table, soft_wrap=True)
 
 
 def _show_figures(table: pd.DataFrame) -> None:
