@@ -40,6 +40,7 @@ DEMO_MEMBERS = ("mlp-simple", "gcn-enhanced", "gcn-enhanced-self-loops", "roadne
 """Of the demo, with one seed, so that it takes minutes."""
 
 MOST_COLUMNS = 1000  # wider than any table
+TEXT_COLUMNS = ("model", "comparison", "against", "figure", "verdict", "diagnosis")
 
 app = typer.Typer(
     cls=NetworkFirst,
@@ -323,7 +324,9 @@ def _show_comparison(comparison: Comparison, settings: Settings) -> None:
             )
     for part, verdicts in verdicts_of(scores).groupby("part", sort=False):
         _show_table(shown_verdicts(verdicts, city), f"better, worse or tie, {cells[str(part)]}")
-    _show_table(shown_facts(comparison.compared), "runs")
+    facts = shown_facts(comparison.compared)
+    # The figures that a diagnosis rests on stand in results.md.
+    _show_table(facts.assign(diagnosis=facts["diagnosis"].str.split(":").str[0]), "runs")
     for note in notes_of(comparison.compared, settings):
         screen.print(note, soft_wrap=True, highlight=False)
     for folder in comparison.bundles.values():
@@ -436,7 +439,7 @@ def _show_table(table: pd.DataFrame, title: str) -> None:
         # Titles may wrap, figures must not.
         width = int(table[column].astype(str).str.len().max())
         width = max(width, *(len(word) for word in column.split()))
-        shown.add_column(column, justify="left" if column == "model" else "right", width=width)
+        shown.add_column(column, justify="left" if column in TEXT_COLUMNS else "right", width=width)
     names = table["model"].tolist()
     for place, row in enumerate(table.astype(str).itertuples(index=False)):
         first = place == 0 or names[place - 1] != names[place]
