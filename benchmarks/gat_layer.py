@@ -9,13 +9,19 @@ limit is the linear layer alone, which every variant has to compute.
 
 from __future__ import annotations
 
-import platform
-import statistics
-import time
-from typing import TYPE_CHECKING
 from unittest import mock
 
 import torch
+from layer_timing import (
+    SEGMENTS,
+    SLICES,
+    WIDTH,
+    device,
+    milliseconds,
+    print_table,
+    random_features,
+    random_roads,
+)
 from torch.nn import functional
 from torch_geometric.nn import GATConv as PyGGATConv
 
@@ -23,11 +29,7 @@ from roadgraph.models import layers
 from roadgraph.models.graph import HeadPairs, csr_matrix, normalised_graph
 from roadgraph.models.sparse import attention_product
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-SEGMENTS, DEGREE, SLICES, WIDTH, HEADS = 5000, 3, 16, 64, 4
-WARM_UP, REPEATS = 3, 15
+HEADS = 4
 
 
 def edge_messages(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
@@ -102,36 +104,18 @@ def embedding_bags(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> 
     return torch.stack(slices, dim=1)
 
 
-def milliseconds(step: Callable[[], torch.Tensor]) -> list[float]:
-    """Return the time of forward and backward of ``step``, a number a repetition."""
-    times = []
-    for repeat in range(WARM_UP + REPEATS):
-        start = time.perf_counter()
-        step().sum().backward()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        if repeat >= WARM_UP:
-            times.append(1000 * (time.perf_counter() - start))
-    return times
-
-
 def main() -> None:
     """Measure in turn and print a Markdown table."""
     torch.manual_seed(0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    index = torch.randint(0, SEGMENTS, (2, DEGREE * SEGMENTS))
-    offsets = SEGMENTS * torch.arange(SLICES)[:, None, None]
-    blocks = (index[None] + offsets).permute(1, 0, 2).reshape(2, -1).to(device)
-    graph = normalised_graph(index, None, SEGMENTS).to(device)
-    theirs = PyGGATConv(WIDTH, WIDTH // HEADS, heads=HEADS).to(device)
-    ours = layers.GATConv(WIDTH, WIDTH // HEADS, HEADS).to(device)
+    index, blocks = random_roads()
+    graph = normalised_graph(index, None, SEGMENTS).to(device())
+    theirs = PyGGATConv(WIDTH, WIDTH // HEADS, heads=HEADS).to(device())
+    ours = layers.GATConv(WIDTH, WIDTH // HEADS, HEADS).to(device())
     ours.load_state_dict(theirs.state_dict())
-    linear = torch.nn.Linear(WIDTH, WIDTH).to(device)
-    x = torch.randn(SEGMENTS, SLICES, WIDTH, device=device, requires_grad=True)
-    stacked = x.detach().transpose(0, 1).reshape(-1, WIDTH).requires_grad_()
+    linear = torch.nn.Linear(WIDTH, WIDTH).to(device())
+    x, stacked = random_features()
     expected = theirs(stacked, blocks).view(SLICES, SEGMENTS, WIDTH).transpose(0, 1)
-    pyg = "PyG GATConv, block-diagonal batch"
-    rows = {pyg: milliseconds(lambda: theirs(stacked, blocks))}
+    rows = {"PyG GATConv, block-diagonal batch": milliseconds(lambda: theirs(stacked, blocks))}
     for name, product in (
         ("roadgraph GATConv, one CSR product a slice", attention_product),
         ("tried: one CSR product a head and slice", head_products),
@@ -142,19 +126,7 @@ def main() -> None:
             torch.testing.assert_close(ours(x, graph), expected, atol=1e-5, rtol=1e-5)
             rows[name] = milliseconds(lambda: ours(x, graph))
     rows["limit: the linear layer alone"] = milliseconds(lambda: linear(x))
-    base = statistics.median(rows[pyg])
-    print(
-        f"{SEGMENTS} segments of degree {DEGREE}, {SLICES} slices, {WIDTH} wide, {HEADS} heads; "
-        f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"{platform.machine()}\n"
-    )
-    print("| layer, forward and backward | median, ms | min-max, ms | times as fast as PyG |")
-    print("| --- | --- | --- | --- |")
-    for name, times in rows.items():
-        median = statistics.median(times)
-        print(
-            f"| {name} | {median:.1f} | {min(times):.1f}-{max(times):.1f} | {base / median:.1f} |"
-        )
+    print_table(rows, f", {HEADS} heads")
 
 
 if __name__ == "__main__":

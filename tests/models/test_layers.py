@@ -4,7 +4,7 @@ from torch import nn
 from torch_geometric.nn import GATConv as PyGGATConv
 from torch_geometric.nn import GCNConv as PyGGCNConv
 
-from roadgraph.models.graph import normalised_graph
+from roadgraph.models.graph import Graph, normalised_graph
 from roadgraph.models.layers import GATConv, GCNConv, LinearLayer, SelfAttention
 from tests.models.toy import random_links
 
@@ -20,6 +20,27 @@ def assert_same_gradients(ours: nn.Module, theirs: nn.Module) -> None:
     expected = dict(theirs.named_parameters())
     for name, value in ours.named_parameters():
         torch.testing.assert_close(value.grad, expected[name].grad, atol=1e-4, rtol=1e-4)
+
+
+def assert_same_numbers_and_gradients(
+    ours: nn.Module,
+    graph: Graph,
+    theirs: nn.Module,
+    links: tuple[torch.Tensor, torch.Tensor | None],
+    segments: int,
+    slices: int = 3,
+) -> None:
+    """Give both layers the same slices; PyG's takes one after the other."""
+    x = torch.randn(segments, slices, 5, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    answer = ours(x, graph)
+    expected = torch.stack([theirs(y[:, place], *links) for place in range(slices)], dim=1)
+    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
+    pull = torch.randn_like(answer)
+    answer.backward(pull)
+    expected.backward(pull)
+    torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-5)
+    assert_same_gradients(ours, theirs)
 
 
 def test_a_path_of_three_nodes_by_hand() -> None:
@@ -53,7 +74,7 @@ def test_a_message_goes_with_the_direction_of_the_link() -> None:
 def test_gcn_gives_pygs_numbers_and_gradients_on_random_graphs(
     seed: int, weighted: bool, self_loop_weight: float | None
 ) -> None:
-    segments, slices = 17, 3
+    segments = 17
     index, weight = random_links(segments, 60, seed)
     weights = weight if weighted else None
     torch.manual_seed(seed)
@@ -61,16 +82,7 @@ def test_gcn_gives_pygs_numbers_and_gradients_on_random_graphs(
     ours = GCNConv(5, 7)
     ours.load_state_dict(theirs.state_dict())
     graph = normalised_graph(index, weights, segments, self_loop_weight)
-    x = torch.randn(segments, slices, 5, requires_grad=True)
-    y = x.detach().clone().requires_grad_()
-    answer = ours(x, graph)
-    expected = torch.stack([theirs(y[:, place], index, weights) for place in range(slices)], dim=1)
-    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
-    pull = torch.randn_like(answer)
-    answer.backward(pull)
-    expected.backward(pull)
-    torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-5)
-    assert_same_gradients(ours, theirs)
+    assert_same_numbers_and_gradients(ours, graph, theirs, (index, weights), segments)
 
 
 @pytest.mark.parametrize("self_loop_weight", SELF_LOOPS)
@@ -107,7 +119,7 @@ def test_gat_gives_pygs_numbers_and_gradients_on_random_graphs(
     seed: int, weighted: bool, heads: int, self_loop_weight: float | None
 ) -> None:
     # 60 links of 30 segments: some have no neighbour at all
-    segments, slices = 30, 3
+    segments = 30
     index, weight = random_links(segments, 60, seed)
     torch.manual_seed(seed)
     theirs = PyGGATConv(5, 6, heads=heads, add_self_loops=self_loop_weight is not None)
@@ -116,16 +128,7 @@ def test_gat_gives_pygs_numbers_and_gradients_on_random_graphs(
     # weights are PyG's edge features, which its layer leaves out unless it has an ``edge_dim``
     weights = weight if weighted else None
     graph = normalised_graph(index, weights, segments, self_loop_weight)
-    x = torch.randn(segments, slices, 5, requires_grad=True)
-    y = x.detach().clone().requires_grad_()
-    answer = ours(x, graph)
-    expected = torch.stack([theirs(y[:, place], index, weights) for place in range(slices)], dim=1)
-    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
-    pull = torch.randn_like(answer)
-    answer.backward(pull)
-    expected.backward(pull)
-    torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-5)
-    assert_same_gradients(ours, theirs)
+    assert_same_numbers_and_gradients(ours, graph, theirs, (index, weights), segments)
 
 
 def test_attention_of_two_neighbours_by_hand() -> None:
