@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.ticker import PercentFormatter
 
 from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
+from roadgraph.report.plots import draw_by_horizon
 from roadgraph.report.style import RULES, new_figure, save
 
 if TYPE_CHECKING:
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-LINES = ("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31")
 GREY = "#adb5bd"
+LEAST_SPREAD = 0.1
+"""Of the axis on either side of the promise, or a hundredth off would look like a failure."""
 
 
 def plot_coverage(scores: pd.DataFrame, title: str, path: Path) -> None:
     """Draw by horizon how many speeds the forecasters' intervals hold, beside what they should.
 
     Args:
-        scores: rows of one part, with ``model``, ``horizon_min`` and ``interval_coverage``; of
-            several seeds the mean is drawn.
+        scores: a row a forecaster and horizon, with ``model``, ``baseline``, ``horizon_min`` and
+            ``interval_coverage``.
         title: above the plot.
         path: of the PNG.
     """
@@ -34,13 +35,8 @@ def plot_coverage(scores: pd.DataFrame, title: str, path: Path) -> None:
         figure = new_figure(6.4, 3.6)
         axes = figure.subplots()
         axes.axhline(promised, color=GREY, linestyle="--", label=f"promised {promised:.0%}")
-        colours = cycle(LINES)
-        known = scores[scores["interval_coverage"].notna()]
-        for name, rows in known.groupby("model", sort=False):
-            mean = rows.groupby("horizon_min")["interval_coverage"].mean()
-            axes.plot(mean.index, mean, marker="o", color=next(colours), label=str(name))
-        axes.set_xticks(sorted(scores["horizon_min"].unique()))
-        axes.set(title=title, xlabel="horizon, minutes", ylabel="speeds within the interval")
+        draw_by_horizon(axes, scores, "interval_coverage", "speeds within the interval", title)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, promised - LEAST_SPREAD), max(high, promised + LEAST_SPREAD))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         save(figure, path)

@@ -28,6 +28,9 @@ KM_PER_DEGREE = 111.195
 """Of latitude, on a sphere of the Earth's mean radius."""
 
 NO_ANSWER = "#b8bcc0"  # grey, of no class
+LINES = ("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31")
+GREYS = ("#495057", "#868e96", "#adb5bd")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: Path) -> None:
@@ -78,25 +81,34 @@ def plot_scores(table: pd.DataFrame, column: str, axis_title: str, title: str, p
     """Draw one score by horizon, a line a forecaster; baselines are dashed grey."""
     with mpl.rc_context(RULES):
         figure = new_figure(6.4, 3.8)
-        axes = figure.subplots()
-        colours = cycle(("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31"))
-        greys = cycle(("#495057", "#868e96", "#adb5bd"))
-        for name, rows in table.groupby("model", sort=False):
-            if rows[column].isna().all():
-                continue
-            baseline = bool(rows["baseline"].iloc[0])
-            axes.plot(
-                rows["horizon_min"],
-                rows[column],
-                marker="o",
-                label=str(name),
-                color=next(greys) if baseline else next(colours),
-                linestyle="--" if baseline else "-",
-            )
-        axes.set_xticks(sorted(table["horizon_min"].unique()))
-        axes.set(title=title, xlabel="horizon, minutes", ylabel=axis_title)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        draw_by_horizon(figure.subplots(), table, column, axis_title, title)
         save(figure, path)
+
+
+def draw_by_horizon(
+    axes: Axes, table: pd.DataFrame, column: str, axis_title: str, title: str
+) -> None:
+    """Draw a line a forecaster that has the figure ``column``, and the legend beside the axes.
+
+    Baselines are dashed grey and differ in their markers, for there are more of them than greys
+    that can be told apart.
+    """
+    colours, greys, markers = cycle(LINES), cycle(GREYS), cycle(MARKERS)
+    for name, rows in table.groupby("model", sort=False):
+        if rows[column].isna().all():
+            continue
+        baseline = bool(rows["baseline"].iloc[0])
+        axes.plot(
+            rows["horizon_min"],
+            rows[column],
+            marker=next(markers) if baseline else "o",
+            label=str(name),
+            color=next(greys) if baseline else next(colours),
+            linestyle="--" if baseline else "-",
+        )
+    axes.set_xticks(sorted(table["horizon_min"].unique()))
+    axes.set(title=title, xlabel="horizon, minutes", ylabel=axis_title)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def plot_network(network: Network, path: Path) -> None:

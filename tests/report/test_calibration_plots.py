@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from roadgraph.report.calibration_plots import GREY, LINES, plot_coverage
+from roadgraph.report.calibration_plots import GREY, plot_coverage
+from roadgraph.report.plots import LINES
 
 
 def pixels_of(path: Path, colour: str) -> np.ndarray:
@@ -18,6 +19,7 @@ def test_coverage_has_a_line_a_forecaster_with_intervals(tmp_path: Path) -> None
     scores = pd.DataFrame(
         {
             "model": ["gcn", "gcn", "mlp", "mlp", "persistence", "persistence"],
+            "baseline": [False] * 4 + [True] * 2,
             "horizon_min": [15, 30] * 3,
             "interval_coverage": [0.8, 0.79, 0.7, 0.71, np.nan, np.nan],
         }
@@ -29,7 +31,9 @@ def test_coverage_has_a_line_a_forecaster_with_intervals(tmp_path: Path) -> None
 
 
 def test_the_same_scores_give_the_same_picture(tmp_path: Path) -> None:
-    scores = pd.DataFrame({"model": ["a"], "horizon_min": [15], "interval_coverage": [0.8]})
+    scores = pd.DataFrame(
+        {"model": ["a"], "baseline": [False], "horizon_min": [15], "interval_coverage": [0.8]}
+    )
     for name in ("a.png", "b.png"):
         plot_coverage(scores, "Test", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
