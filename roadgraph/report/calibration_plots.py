@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from roadgraph.evaluation.forecast import INTERVAL_QUANTILES
 from roadgraph.report.plots import draw_by_horizon
@@ -38,5 +38,6 @@ def plot_coverage(scores: pd.DataFrame, title: str, path: Path) -> None:
         draw_by_horizon(axes, scores, "interval_coverage", "speeds within the interval", title)
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, promised - LEAST_SPREAD), max(high, promised + LEAST_SPREAD))
+        axes.yaxis.set_major_locator(MultipleLocator(0.05))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         save(figure, path)
