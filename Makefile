@@ -1,5 +1,5 @@
 # `make demo` and `make test` each do all the set-up on a fresh clone; a second run starts at once.
-.PHONY: setup demo test lint sample conf bench clean
+.PHONY: setup demo test lint sample screenshots conf bench clean
 SHELL := /bin/bash
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
@@ -44,6 +44,11 @@ conf: setup
 sample: setup
 	@$(PIP) --no-build-isolation --editable '.[sample]'
 	@.venv/bin/python data/sample/make_sample.py
+
+# After `make demo` or `roadgraph compare`; Chromium is needed too (apt-get install chromium).
+screenshots: setup
+	@$(PIP) --no-build-isolation --editable '.[screenshots]'
+	@.venv/bin/python data/screenshots/make_screenshots.py
 
 bench: setup
 	@for name in gcn_layer gat_layer matching slicing many_fixes; do \

@@ -21,6 +21,7 @@ from roadgraph.workflow import (
     run_network,
     run_prediction,
     run_slices,
+    trained_bundle,
 )
 
 OVERRIDES = "ROADGRAPH_OVERRIDES"
@@ -72,8 +73,13 @@ def model() -> dg.MaterializeResult:
 
 @dg.asset(deps=[model, slices])
 def predictions() -> dg.MaterializeResult:
-    """Forecasts of every segment from the newest slices."""
-    return dg.MaterializeResult(metadata={"path": str(run_prediction(_settings(), None, None)[0])})
+    """Forecasts of every segment from the newest slices, by the registered champion.
+
+    Without tracking there is no registry, and the model above forecasts.
+    """
+    settings = _settings()
+    bundle = None if settings.tracking.enabled else trained_bundle(settings)
+    return dg.MaterializeResult(metadata={"path": str(run_prediction(settings, bundle, None)[0])})
 
 
 nightly = dg.ScheduleDefinition(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from roadgraph.errors import RoadgraphError
+from roadgraph.errors import RoadgraphError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from roadgraph.network.importing import ImportedNetwork
     from roadgraph.probes.match_report import MatchReport
+    from roadgraph.promotion.promoting import Promotion
     from roadgraph.settings import Settings
     from roadgraph.slices.run import SlicesReport
+    from roadgraph.tracking.outbox import Left
     from roadgraph.workflow import Comparison
 
 
@@ -69,7 +71,11 @@ def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    shown = logging.StreamHandler()
+    shown.setLevel(level)
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[shown])
+    # A run's own log, which goes with it to MLflow, has more than the screen shows.
+    logging.getLogger("roadgraph").setLevel(logging.INFO)
 
 
 def _settings(overrides: list[str] | None) -> Settings:
@@ -256,6 +262,10 @@ def compare(
             help="Train the control, which hears no neighbour, of every model that has a graph."
         ),
     ] = True,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Write one self-contained HTML page: comparison.html."),
+    ] = False,
 ) -> None:
     """Train several models over several seeds and compare them with each other and the baselines.
 
@@ -266,13 +276,15 @@ def compare(
 
     titles = [name.strip() for name in models.split(",")] if models else DEFAULT_MEMBERS
     titles = with_controls(titles) if controls else list(titles)
-    comparison = _compare(settings, titles, settings.evaluation.seeds)
+    comparison = _compare(settings, titles, settings.evaluation.seeds, report)
     _show_tracking(comparison)
     if comparison.compared.failures:
         raise typer.Exit(1)
 
 
-def _compare(settings: Settings, titles: Sequence[str], seeds: Sequence[int]) -> Comparison:
+def _compare(
+    settings: Settings, titles: Sequence[str], seeds: Sequence[int], report: bool = False
+) -> Comparison:
     with notes.status("loading"):
         from roadgraph.comparison.members import members_of
         from roadgraph.workflow import run_comparison
@@ -294,14 +306,14 @@ def _compare(settings: Settings, titles: Sequence[str], seeds: Sequence[int]) ->
                 description=f"training {title}, validation loss {figures['val_loss']:.4f}",
             )
 
-        comparison = run_comparison(settings, members, seeds, show, begin)
+        comparison = run_comparison(settings, members, seeds, show, begin, report)
         _finish(bars)
     _show_comparison(comparison, settings)
     return comparison
 
 
 def _show_comparison(comparison: Comparison, settings: Settings) -> None:
-    from roadgraph.comparison.results import notes_of, shown_facts, verdicts_of
+    from roadgraph.comparison.account import notes_of, shown_facts, verdicts_of
     from roadgraph.evaluation.comparison import means_and_spreads
     from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
     from roadgraph.report.tables import SHORT, shown_comparison, shown_verdicts
@@ -333,15 +345,83 @@ def _show_comparison(comparison: Comparison, settings: Settings) -> None:
         _written(folder)
     _written(comparison.folder / "results.md")
     _written(comparison.folder / "plots")
+    if comparison.page is not None:
+        _written(comparison.page)
 
 
 def _show_tracking(comparison: Comparison) -> None:
-    screen.print(f"MLflow store: {comparison.tracking}", soft_wrap=True, highlight=False)
+    recorded = comparison.recorded
+    if recorded is None:
+        return
+    screen.print(f"MLflow store: {recorded.store}", soft_wrap=True, highlight=False)
+    if recorded.registered:
+        screen.print(
+            f"put forward as challenger: {recorded.registered}; `roadgraph promote` decides",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if recorded.store.startswith("sqlite:"):
+        screen.print(
+            f"open it with: .venv/bin/mlflow ui --backend-store-uri {recorded.store}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if "" in recorded.pages:
+        screen.print(f"page: {recorded.pages['']}", soft_wrap=True, highlight=False)
+    _show_left(recorded.left)
+
+
+def _show_left(left: Left) -> None:
+    """Say what could not be sent, on standard error: it is no result."""
+    if left.folders:
+        notes.print(
+            f"[bold yellow]not sent yet:[/] {len(left.folders)} records "
+            f"({_escaped(left.reason)}); they lie beside the runs, and `roadgraph track --resend` "
+            "sends them",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
+@app.command()
+def track(
+    overrides: Overrides = None,
+    send: Annotated[
+        bool,
+        typer.Option("--resend", help="Send what the MLflow store did not take, nothing twice."),
+    ] = False,
+) -> None:
+    """Show what MLflow has of this city's runs; send what a server that was down has missed."""
+    settings = _settings(overrides)
+    from roadgraph.workflow import run_resend, run_tracking
+
+    if send:
+        with notes.status("sending"):
+            sent, left = run_resend(settings)
+        screen.print(f"sent {sent} records", highlight=False)
+        _show_left(left)
+        if left.folders:
+            raise typer.Exit(1)
+        return
+    tracking = run_tracking(settings)
     screen.print(
-        f"open it with: .venv/bin/mlflow ui --backend-store-uri {comparison.tracking}",
-        soft_wrap=True,
+        f"[bold]track[/] {settings.city.name}: {tracking.store} has {tracking.sent} runs, "
+        f"{len(tracking.waiting)} wait to be sent, {len(tracking.running)} are running or were "
+        "killed",
         highlight=False,
+        soft_wrap=True,
     )
+    for title in tracking.waiting:
+        screen.print(f"  waits: {title}", highlight=False, soft_wrap=True, markup=False)
+    for title in tracking.running:
+        screen.print(f"  runs: {title}", highlight=False, soft_wrap=True, markup=False)
+    for store, count in tracking.elsewhere.items():
+        screen.print(
+            f"  {count} wait for another store, {store}; name it in tracking.uri to send them",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 @app.command()
@@ -349,24 +429,100 @@ def predict(
     overrides: Overrides = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Trained bundle.  [default: that of model and size]", show_default=False),
+        typer.Option(
+            help="Trained bundle.  [default: that of the settings model and size where they are "
+            "given here, else that of --model]",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Registered model: champion, challenger or the number of a version.  "
+            "[default: champion]",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write, .parquet or .csv.", show_default=False)
     ] = None,
 ) -> None:
-    """Forecast every segment from the newest slices."""
+    """Forecast every segment from the newest slices, with the champion unless told otherwise."""
     settings = _settings(overrides)
-    _predict(settings, bundle, out)
+    named = [override for override in overrides or [] if _names_a_model(override)]
+    if bundle is not None and model is not None:
+        raise SettingsError("--bundle and --model name a model each; give one of them")
+    if model is not None and named:
+        raise SettingsError(f"--model and {named[0]} name a model each; give one of them")
+    _predict(settings, bundle, out, model, trained_here=bool(named))
 
 
-def _predict(settings: Settings, bundle: Path | None, out: Path | None) -> None:
+def _names_a_model(override: str) -> bool:
+    key = override.partition("=")[0].lstrip("+")
+    return key in ("model", "size", "model.name", "model.graph")
+
+
+def _predict(
+    settings: Settings,
+    bundle: Path | None,
+    out: Path | None,
+    model: str | None = None,
+    trained_here: bool = False,
+) -> None:
     with notes.status("predicting"):
-        from roadgraph.workflow import run_prediction
+        from roadgraph.tracking.versions import CHAMPION
+        from roadgraph.workflow import run_prediction, trained_bundle
 
-        paths = run_prediction(settings, bundle, out)
+        if bundle is None and trained_here:
+            bundle = trained_bundle(settings)
+        paths = run_prediction(settings, bundle, out, model or CHAMPION)
     for path in paths:
         _written(path)
+
+
+@app.command()
+def promote(
+    overrides: Overrides = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Make the champion before this one champion again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide and show, but change nothing.")
+    ] = False,
+) -> None:
+    """Hold the challenger against the champion on new days; make it champion if it is better."""
+    settings = _settings(overrides)
+    if rollback and dry_run:
+        raise SettingsError("--rollback decides nothing; leave --dry-run out")
+    if rollback:
+        with notes.status("stepping back"):
+            from roadgraph.workflow import run_rollback
+
+            old, new = run_rollback(settings)
+        screen.print(
+            f"stepped back from {old} to version {new.number}, which is champion now",
+            soft_wrap=True,
+            highlight=False,
+        )
+        return
+    with notes.status("judging champion and challenger"):
+        from roadgraph.workflow import run_promotion
+
+        promotion = run_promotion(settings, dry_run)
+    _show_promotion(promotion, settings)
+
+
+def _show_promotion(promotion: Promotion, settings: Settings) -> None:
+    from roadgraph.promotion.shown import shown_promotion
+
+    contest = promotion.contest
+    _show_table(
+        shown_promotion(promotion, settings.city),
+        f"{settings.city.name}: {contest.start:%Y-%m-%d %H:%M} to {contest.end:%Y-%m-%d %H:%M} "
+        f"local time, means over the horizons; speeds in {settings.city.speed_unit}",
+    )
+    for reason in (*promotion.decision.reasons, promotion.outcome):
+        screen.print(f"{reason}.", soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 import yaml
 
 from roadgraph.errors import SettingsError, nearest
+from roadgraph.masking import masked_settings, portable_settings
 from roadgraph.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -283,6 +284,19 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
         return _plain(value)
 
     return {key: plain(value) for key, value in asdict(settings).items()}
+
+
+def shareable_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that may leave this machine, as plain YAML types.
+
+    Credentials are masked, of absolute paths the name alone is left; the tracking server and the
+    workspace, which no figure depends on, are left out.
+    """
+    content = settings_to_dict(settings)
+    for name in ("tracking", "workspace"):
+        del content[name]
+    shared: dict[str, Any] = portable_settings(masked_settings(content))
+    return shared
 
 
 def main() -> None:

@@ -33,6 +33,18 @@ class TrainingError(RoadgraphError):
     """A training that cannot go on, such as after a loss that is no number."""
 
 
+class TrackingError(RoadgraphError):
+    """An MLflow store that does not take or give what it should."""
+
+
+class RegistryError(RoadgraphError):
+    """A model, version or alias that the registry does not have."""
+
+
+class PromotionError(RoadgraphError):
+    """Two models that cannot be held against each other, or not yet."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty text."""
     found = get_close_matches(word, list(choices), n=1, cutoff=0.5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ import pyarrow.parquet as pq
 
 from roadgraph.calendar import city_zone
 from roadgraph.comparison.compare import Compared, compare_members
-from roadgraph.comparison.records import record_comparison
+from roadgraph.comparison.page import page_of
+from roadgraph.comparison.recorder import Recorded, Recorder
 from roadgraph.comparison.results import write_results
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.dataset.preparation import channels_of
@@ -27,12 +29,21 @@ from roadgraph.network.diff import diff_networks
 from roadgraph.network.importing import ImportedNetwork, import_network, write_import
 from roadgraph.network.network import network_folder, read_network
 from roadgraph.predict.predictions import predict_newest
+from roadgraph.promotion.fetching import registered_bundle
+from roadgraph.promotion.promoting import Promotion, promote_challenger, step_back
+from roadgraph.report.comparison_page import write_comparison_page
 from roadgraph.report.plots import plot_network, plot_predictions
 from roadgraph.report.tables import shown_layers
 from roadgraph.report.trip_plots import plot_worst_trips
+from roadgraph.serving.save import save_served_model
 from roadgraph.slices.run import SlicesReport, make_slices
 from roadgraph.slices.store import read_slices, stored_slice_minutes
-from roadgraph.storage import whole_file, whole_folder
+from roadgraph.storage import alone, whole_file, whole_folder
+from roadgraph.tracking.outbox import Left
+from roadgraph.tracking.overview import Tracking, tracking_of
+from roadgraph.tracking.sending import Sender, resend, waiting
+from roadgraph.tracking.store import Store
+from roadgraph.tracking.versions import CHAMPION, Version
 from roadgraph.training.bundle import read_bundle
 from roadgraph.workspace import Workspace
 
@@ -53,13 +64,15 @@ class Comparison:
         compared: all runs.
         bundles: folder of each trained model by its title: that of its best seed on validation.
         folder: where tables and plots are.
-        tracking: address of the MLflow store.
+        recorded: where MLflow has it, or None with ``tracking.enabled=false``.
+        page: the HTML page of it, or None when none was asked for.
     """
 
     compared: Compared
     bundles: dict[str, Path]
     folder: Path
-    tracking: str
+    recorded: Recorded | None
+    page: Path | None = None
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -123,6 +136,7 @@ def run_comparison(
     seeds: Sequence[int],
     on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
     on_run: Callable[[str], None] = lambda title: None,
+    report: bool = False,
 ) -> Comparison:
     """Train every member with every seed, judge all beside the baselines, write and record it.
 
@@ -132,17 +146,61 @@ def run_comparison(
         seeds: of the trainings.
         on_epoch: called with a run's title and the figures of every finished epoch.
         on_run: called with a run's title before it begins; one that is there already is not run.
+        report: write ``comparison.html`` too.
     """
     workspace = Workspace.of(settings)
-    compared = compare_members(settings, members, seeds, on_epoch, on_run)
-    bundles = {}
-    for title in compared.titles:
-        with whole_folder(workspace.bundle(title)) as temporary:
-            shutil.copytree(compared.best_of(title).bundle, temporary, dirs_exist_ok=True)
-        bundles[title] = workspace.bundle(title)
-    write_results(compared, settings, workspace.results)
-    address = record_comparison(compared, members, settings, workspace.results)
-    return Comparison(compared, bundles, workspace.results, address)
+    recorder = None
+    if settings.tracking.enabled:
+        store = Store.of(settings, workspace)
+        recorder = Recorder(settings, members, workspace, store, save_served_model)
+    try:
+        compared = compare_members(settings, members, seeds, on_epoch, on_run, recorder)
+        bundles = {}
+        with alone(workspace.results):
+            for title in compared.titles:
+                with whole_folder(workspace.bundle(title)) as temporary:
+                    shutil.copytree(compared.best_of(title).bundle, temporary, dirs_exist_ok=True)
+                bundles[title] = workspace.bundle(title)
+            write_results(compared, settings, workspace.results)
+            if recorder is not None:
+                recorder.ended(compared, workspace.results)
+        recorded = recorder.close() if recorder is not None else None
+    except BaseException:
+        if recorder is not None:
+            recorder.give_up()
+        raise
+    page = None
+    if report:
+        page = workspace.results / "comparison.html"
+        links = recorded.pages if recorded is not None else {}
+        content = page_of(compared, settings, workspace.results, links, datetime.now(UTC))
+        write_comparison_page(content, page)
+    return Comparison(compared, bundles, workspace.results, recorded, page)
+
+
+def run_tracking(settings: Settings) -> Tracking:
+    """Return what the MLflow store has of the city's records."""
+    workspace = Workspace.of(settings)
+    return tracking_of(workspace.records, Store.of(settings, workspace))
+
+
+def run_resend(
+    settings: Settings, on_sent: Callable[[Path], None] = lambda folder: None
+) -> tuple[int, Left]:
+    """Send the city's records that the MLflow store did not take, none of them twice.
+
+    Args:
+        settings: of the city; they name the store.
+        on_sent: called with the folder of each record that is sent.
+
+    Returns:
+        How many were sent, and what is left.
+    """
+    workspace = Workspace.of(settings)
+    store = Store.of(settings, workspace)
+    folders = waiting(workspace.records, store)
+    left, reason = resend(folders, Sender(store, save_served_model), on_sent)
+    return len(folders) - len(left), Left(tuple(left), reason)
 
 
 def run_summary(settings: Settings) -> pd.DataFrame:
@@ -169,20 +227,40 @@ def run_summary(settings: Settings) -> pd.DataFrame:
     return shown_layers([*layers, total(layers)])
 
 
-def run_prediction(settings: Settings, bundle_folder: Path | None, out: Path | None) -> list[Path]:
+def run_promotion(settings: Settings, dry_run: bool = False) -> Promotion:
+    """Decide whether the city's challenger takes its champion's place; carry it out.
+
+    With ``dry_run`` nothing is written to the registry.
+    """
+    return promote_challenger(settings, dry_run)
+
+
+def run_rollback(settings: Settings) -> tuple[Version, Version]:
+    """Make the champion before the current one champion again; return both, the current first."""
+    return step_back(settings)
+
+
+def trained_bundle(settings: Settings) -> Path:
+    """Return the folder of the model that the settings name, trained in this workspace."""
+    return Workspace.of(settings).bundle(model_title(settings.model, settings.size))
+
+
+def run_prediction(
+    settings: Settings, bundle_folder: Path | None, out: Path | None, version: str = CHAMPION
+) -> list[Path]:
     """Forecast from the newest slices; write the table and, with geometry, its map.
 
     Args:
-        settings: of the city; without ``bundle_folder`` they name the model too.
-        bundle_folder: the trained bundle.
+        settings: of the city.
+        bundle_folder: the trained bundle; None takes that of a registered version.
         out: file to write; by default ``predictions.parquet`` in the workspace.
+        version: ``champion``, ``challenger`` or the number of a version of the registered model.
 
     Returns:
         The files written: the table and, with geometry and classes, its map.
     """
     workspace = Workspace.of(settings)
-    title = model_title(settings.model, settings.size)
-    bundle = read_bundle(bundle_folder or workspace.bundle(title))
+    bundle = read_bundle(bundle_folder or registered_bundle(settings, version))
     network = read_network(workspace.network)
     slices = read_slices(workspace.slices)
     table = predict_newest(

@@ -57,12 +57,30 @@ class Workspace:
         """Return the folder of the trained model ``title``."""
         return self.root / "bundles" / title
 
+    def registered(self, name: str) -> Path:
+        """Return the folder of what was fetched of a registered model.
+
+        ``version-<number>-<run>/bundle`` in it is that version's bundle, ``champion.json`` says
+        which version was champion when the store last answered.
+        """
+        return self.root / "registered" / name
+
     def run(self, title: str, seed: int, key: str) -> Path:
         """Return the folder of a forecaster's run with a seed: scores, figures, bundle.
 
         Runs on other data or with other settings, and so of another ``key``, stand beside it.
         """
         return self.root / "runs" / title.replace(" ", "-") / f"seed-{seed}-{key[:8]}"
+
+    def comparison(self, key: str) -> Path:
+        """Return where the results of the newest comparison on the data of ``key`` are kept."""
+        return self.root / "comparisons" / key[:8]
+
+    @property
+    def records(self) -> list[Path]:
+        """The folders of what MLflow is to know of comparisons and runs, beside each of them."""
+        found = [*self.root.glob("comparisons/*.tracking"), *self.root.glob("runs/*/*.tracking")]
+        return sorted(found)
 
     def checkpoints(self, title: str, seed: int) -> Path:
         """Return where the training of a model with a seed is taken up from."""

@@ -1,9 +1,11 @@
 """The command as a user runs it: exit codes, messages, files."""
 
 import ast
+import logging
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +13,16 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from roadgraph import cli
+from roadgraph import cli, workflow
+from roadgraph.comparison.recorder import Recorded
 from roadgraph.network.carry_over import read_carry_over
+from roadgraph.promotion.decision import decide
+from roadgraph.promotion.promoting import Promotion
 from roadgraph.settings import Settings
+from roadgraph.tracking.outbox import Left
+from roadgraph.tracking.overview import Tracking
+from roadgraph.tracking.versions import Version
+from tests.promotion.toy import contest_by_hand
 from tests.toy import crossroads_network, straight_network, write_road_layer
 from tests.toy_city import write_city
 
@@ -29,6 +38,15 @@ def run(
     out, err = capsys.readouterr()
     code = ended.value.code
     return (0 if code is None else int(code)), out, " ".join(err.split())
+
+
+@pytest.fixture(autouse=True)
+def _level_of_the_log() -> Iterator[None]:
+    """Put back what the command sets for its process."""
+    logger = logging.getLogger("roadgraph")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture
@@ -257,37 +275,110 @@ def test_the_module_can_be_run() -> None:
     out = subprocess.run(
         [sys.executable, "-m", "roadgraph", "--help"], capture_output=True, text=True, check=True
     )
-    for command in ("network", "slices", "train", "compare", "predict", "demo", "doctor"):
+    for command in (
+        "network",
+        "slices",
+        "train",
+        "compare",
+        "promote",
+        "track",
+        "predict",
+        "demo",
+        "doctor",
+    ):
         assert command in out.stdout
 
 
 def test_compare_brings_controls_along_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[tuple[list[str], tuple[int, ...]]] = []
+    asked: list[tuple[list[str], tuple[int, ...], bool]] = []
 
-    def compared(settings: Settings, titles: list[str], seeds: tuple[int, ...]) -> SimpleNamespace:
-        asked.append((titles, seeds))
-        return SimpleNamespace(compared=SimpleNamespace(failures=()), tracking="sqlite:///x.db")
+    def compared(
+        settings: Settings, titles: list[str], seeds: tuple[int, ...], report: bool
+    ) -> SimpleNamespace:
+        asked.append((titles, seeds, report))
+        return SimpleNamespace(compared=SimpleNamespace(failures=()), recorded=None)
 
     monkeypatch.setattr(cli, "_compare", compared)
     words = ["compare", "--models", "mlp-simple, gat-simple", "evaluation.seeds=[4,5]"]
     assert run(monkeypatch, capsys, *words)[0] == 0
-    assert run(monkeypatch, capsys, *words, "--no-controls")[0] == 0
+    assert run(monkeypatch, capsys, *words, "--no-controls", "--report")[0] == 0
     assert asked == [
-        (["mlp-simple", "gat-simple", "gat-simple-self-loops"], (4, 5)),
-        (["mlp-simple", "gat-simple"], (4, 5)),
+        (["mlp-simple", "gat-simple", "gat-simple-self-loops"], (4, 5), False),
+        (["mlp-simple", "gat-simple"], (4, 5), True),
     ]
 
 
 def test_compare_ends_with_1_when_a_forecaster_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failed = SimpleNamespace(
-        compared=SimpleNamespace(failures=("gat-simple",)), tracking="sqlite:///x.db"
-    )
+    failed = SimpleNamespace(compared=SimpleNamespace(failures=("gat-simple",)), recorded=None)
     monkeypatch.setattr(cli, "_compare", lambda *asked: failed)
     assert run(monkeypatch, capsys, "compare")[0] == 1
+
+
+def recorded(store: str, *left: Path) -> SimpleNamespace:
+    pages = {"": "http://host:5000/#/experiments/1/runs/abc"}
+    reason = "no route to host" if left else ""
+    kept = Recorded(store, pages, "toy version 3", Left(left, reason))
+    return SimpleNamespace(compared=SimpleNamespace(failures=()), recorded=kept)
+
+
+def test_where_a_comparison_was_recorded_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_compare", lambda *asked: recorded("sqlite:///a.db"))
+    code, out, err = run(monkeypatch, capsys, "compare")
+    assert code == 0
+    assert "MLflow store: sqlite:///a.db" in out
+    assert "mlflow ui --backend-store-uri sqlite:///a.db" in out
+    assert "put forward as challenger: toy version 3" in out
+    assert "page: http://host:5000/#/experiments/1/runs/abc" in out
+    assert err == ""
+
+
+def test_what_was_not_sent_is_said_beside_the_results_and_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_compare", lambda *asked: recorded("http://host", Path("a")))
+    code, out, err = run(monkeypatch, capsys, "compare")
+    assert code == 0
+    assert "not sent yet: 1 records (no route to host)" in err
+    assert "roadgraph track --resend" in err
+    assert "mlflow ui" not in out
+
+
+def test_track_shows_what_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Tracking("http://host", 4, ("c",), ("a", "b"), {"sqlite:///old.db": 3})
+    monkeypatch.setattr(workflow, "run_tracking", lambda settings: told)
+    code, out, _ = run(monkeypatch, capsys, "track")
+    assert code == 0
+    assert "track sample: http://host has 4 runs, 2 wait to be sent, 1 are running" in out
+    assert [line for line in out.splitlines() if line.startswith("  waits: ")] == [
+        "  waits: a",
+        "  waits: b",
+    ]
+    assert "  runs: c" in out
+    assert "3 wait for another store, sqlite:///old.db" in out
+
+
+@pytest.mark.parametrize(("left", "ends_with"), [((), 0), ((Path("a"),), 1)])
+def test_resending_ends_with_1_while_something_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    left: tuple[Path, ...],
+    ends_with: int,
+) -> None:
+    monkeypatch.setattr(
+        workflow, "run_resend", lambda settings: (2, Left(left, "timed out" if left else ""))
+    )
+    code, out, err = run(monkeypatch, capsys, "track", "--resend")
+    assert code == ends_with
+    assert "sent 2 records" in out
+    assert ("timed out" in err) == bool(left)
 
 
 def test_a_table_keeps_its_figures_on_a_narrow_screen(
@@ -300,3 +391,106 @@ def test_a_table_keeps_its_figures_on_a_narrow_screen(
     assert out.count("0.123") == 8
     assert "a" * 25 in out
     assert "…" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "bundle", "version"),
+    [
+        ([], None, "champion"),
+        (["--model", "challenger"], None, "challenger"),
+        (["--model", "3", "training.max_epochs=2"], None, "3"),
+        (["--bundle", "mine"], "mine", "champion"),
+        (["--bundle", "mine", "size=enhanced"], "mine", "champion"),
+        (["size=enhanced"], "work/toy/bundles/gcn-enhanced", "champion"),
+        (["model=gat"], "work/toy/bundles/gat-simple", "champion"),
+        (["model.graph=self_loops"], "work/toy/bundles/gcn-simple-self-loops", "champion"),
+    ],
+)
+def test_predict_takes_the_champion_unless_the_line_names_another_model(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    bundle: str | None,
+    version: str,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def predicted(settings: Settings, *choice: object) -> list[Path]:
+        asked.append(choice)
+        return [Path("predictions.parquet")]
+
+    monkeypatch.setattr(workflow, "run_prediction", predicted)
+    line = ["predict", "city.name=toy", "workspace=work", *words]
+    assert run(monkeypatch, capsys, *line)[0] == 0
+    assert asked == [(None if bundle is None else Path(bundle), None, version)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "--bundle", "b", "--model", "champion"], "--bundle and --model name a model"),
+        (["predict", "size=enhanced", "--model", "2"], "--model and size=enhanced name a model"),
+        (["promote", "--rollback", "--dry-run"], "--rollback decides nothing; leave --dry-run out"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    code, _, err = run(monkeypatch, capsys, *words)
+    assert code == 2
+    assert message in err
+
+
+@pytest.mark.parametrize(("words", "dry_run"), [([], False), (["--dry-run"], True)])
+def test_promote_shows_the_table_the_reasons_and_the_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    dry_run: bool,
+) -> None:
+    contest = contest_by_hand({"macro_f1": [0.4]}, {"macro_f1": [0.5]})
+    old, new = (Version("toy", number, "run", {}) for number in "12")
+    titles = {"champion": "mlp-simple", "challenger": "gcn-simple"}
+    asked: list[bool] = []
+
+    def promoted(settings: Settings, dry_run: bool) -> Promotion:
+        asked.append(dry_run)
+        decision = decide(contest, settings.promotion, None)
+        return Promotion(old, new, titles, contest, decision, not dry_run)
+
+    monkeypatch.setattr(workflow, "run_promotion", promoted)
+    code, out, err = run(monkeypatch, capsys, "promote", *words)
+    assert code == 0, err
+    assert asked == [dry_run]
+    assert "2026-01-05 00:00 to 2026-01-08 00:00 local time" in out
+    assert re.search(r"challenger, version 2: gcn-simple +- +0\.500", out)
+    assert "macro F1 0.500 of the challenger, 0.400 of the champion: better by 0.100" in out
+    become = "would become champion" if dry_run else "is champion now"
+    assert f"version 2 of toy {become}, in the place of version 1." in out
+
+
+def test_promote_with_rollback_says_from_which_to_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = tuple(Version("toy", number, "run", {}) for number in "42")
+    monkeypatch.setattr(workflow, "run_rollback", lambda settings: versions)
+    code, out, _ = run(monkeypatch, capsys, "promote", "--rollback")
+    assert code == 0
+    assert "stepped back from version 4 of toy to version 2, which is champion now" in out
+
+
+@pytest.mark.parametrize("words", [["promote"], ["promote", "--rollback"], ["predict"]])
+def test_without_a_registered_model_it_is_one_message_and_no_database_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code, _, err = run(monkeypatch, capsys, *words, f"workspace={tmp_path}", "city.name=toy")
+    assert code == 2
+    assert "no registered model 'toy'; train one: roadgraph train" in err
+    assert not list(tmp_path.rglob("*.db"))

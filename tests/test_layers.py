@@ -13,7 +13,7 @@ PACKAGE = Path(roadgraph.__file__).parent
 # In the order in which the data goes; a part may import what stands before it.
 LAYERS = [
     {"errors", "units"},
-    {"storage", "schema", "settings"},
+    {"storage", "schema", "settings", "masking"},
     {"calendar", "workspace"},
     {"config"},
     {"network"},
@@ -25,8 +25,10 @@ LAYERS = [
     {"training"},
     {"tracking"},
     {"predict"},
+    {"serving"},
     {"report"},
     {"comparison"},
+    {"promotion"},
     {"workflow"},
     {"doctor"},
     {"cli"},
@@ -36,7 +38,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"torch", "torch_geometric", "pytorch_lightning", "torchmetrics", "mlflow"}
 GPU_MACHINE = {
     "roadgraph", "torch", "torch_geometric", "pytorch_lightning", "torchmetrics", "numpy",
-    "pandas", "pyarrow", "safetensors", "yaml",
+    "pandas", "pyarrow", "safetensors", "yaml", "filelock",  # torch brings the last one
 }  # fmt: skip
 
 

@@ -12,20 +12,32 @@ import pytest
 import yaml
 
 from roadgraph.comparison.members import members_of
-from roadgraph.errors import BundleError, DataError, SettingsError, TrainingError
+from roadgraph.errors import (
+    BundleError,
+    DataError,
+    RegistryError,
+    SettingsError,
+    TrainingError,
+)
 from roadgraph.evaluation.interpolation import INTERPOLATORS
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
 from roadgraph.settings import Settings
+from roadgraph.tracking.registry import promote
+from roadgraph.tracking.versions import find_version
 from roadgraph.workflow import (
     Comparison,
     run_comparison,
     run_network,
     run_prediction,
+    run_promotion,
+    run_rollback,
     run_slices,
     run_summary,
+    trained_bundle,
 )
 from tests.toy_city import DAYS, city_settings
+from tests.tracking.toy import in_own_store, registered_run, store_of, toy_workspace
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +128,21 @@ def test_results_are_written_as_tables_markdown_and_plots(comparison: Comparison
     assert "Speeds in km/h" in text
     assert "| speed MAE |" in text
     plots = {path.name for path in (comparison.folder / "plots").iterdir()}
+    models = [f"{title}-seed-{seed}" for title in ("mlp-simple", "gcn-enhanced") for seed in (1, 2)]
     assert plots == {
-        "persistence-confusion.png", "historical-average-confusion.png",
-        "majority-class-confusion.png", "gradient-boosting-confusion.png",
         *(
-            f"{title}-seed-{seed}-{kind}.png"
-            for title in ("mlp-simple", "gcn-enhanced")
-            for seed in (1, 2)
-            for kind in ("confusion", "learning-curves")
+            f"{name}-{kind}.png"
+            for name in (
+                "persistence", "historical-average", "majority-class", "gradient-boosting", *models
+            )
+            for kind in ("confusion", "rush-hour-confusion", "error-by-hour")
         ),
+        *(
+            f"{name}-error-map.png"
+            for name in ("persistence", "historical-average", "gradient-boosting", *models)
+        ),
+        *(f"{name}-reliability.png" for name in ("gradient-boosting", *models)),
+        *(f"{name}-learning-curves.png" for name in models),
         "macro_f1.png", "speed_mae_kph.png", "interval_coverage.png",
     }  # fmt: skip
     verdicts = pd.read_csv(comparison.folder / "verdicts.csv")
@@ -285,8 +303,40 @@ def test_predictions_to_another_kind_of_file_are_refused(
 def test_predicting_without_a_bundle_says_how_to_train_one(
     tmp_path: Path,
 ) -> None:
+    settings = Settings(workspace=str(tmp_path))
+    with pytest.raises(RegistryError, match="no registered model 'sample'; train one: roadgraph"):
+        run_prediction(settings, None, None)
     with pytest.raises(BundleError, match=r"no bundle .*gcn-simple.*roadgraph train"):
-        run_prediction(Settings(workspace=str(tmp_path)), None, None)
+        run_prediction(settings, trained_bundle(settings), None)
+
+
+def test_predictions_are_the_champions_unless_another_version_is_named(
+    copied: Settings, comparison: Comparison, tmp_path: Path, empty_store: Path
+) -> None:
+    settings = in_own_store(copied, tmp_path, empty_store)
+    for title in ("mlp-simple", "gcn-enhanced"):
+        registered_run(settings, comparison.bundles[title])
+    out = tmp_path / "predictions.parquet"
+    for version, title in (("champion", "mlp-simple"), ("challenger", "gcn-enhanced")):
+        run_prediction(settings, None, out, version)
+        assert pq.read_table(out)["model"].unique().to_pylist() == [title]
+    run_prediction(settings, None, out)
+    assert pq.read_table(out)["model"].unique().to_pylist() == ["mlp-simple"]
+
+
+def test_a_step_back_through_the_workflow_says_from_which_to_which(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    settings = toy_workspace(tmp_path, empty_store)
+    registered_run(settings)
+    client = store_of(settings).client()
+    promote(client, find_version(client, "toy", registered_run(settings)))
+    assert [str(version) for version in run_rollback(settings)] == [
+        "version 2 of toy",
+        "version 1 of toy",
+    ]
+    with pytest.raises(RegistryError, match="'toy' has no challenger"):
+        run_promotion(settings)
 
 
 def test_slices_without_a_network_say_how_to_import_one(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ def test_every_city_has_its_own_folder_and_all_share_one_mlflow_store() -> None:
     )
     assert first.network == Path("work/one/network")
     assert first.bundle("mlp-simple") == Path("work/one/bundles/mlp-simple")
+    assert first.registered("one") == Path("work/one/registered/one")
     assert first.store == second.store == Path("work")
     assert first.root != second.root
 

@@ -69,7 +69,7 @@ def run_baseline(
     started = time.perf_counter()
     forecaster = make()
     seconds = time.perf_counter() - started
-    verdict = judge.verdict(forecaster(judge.origins))
+    verdict = judge.verdict(forecaster)
     facts = Facts(
         name,
         NO_SEED,

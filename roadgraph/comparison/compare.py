@@ -16,6 +16,8 @@ from roadgraph import __version__
 from roadgraph.comparison.baselines import Roads, baseline_makers, run_baseline
 from roadgraph.comparison.judging import Judge
 from roadgraph.comparison.members import CONTROL, WITH_GRAPH
+from roadgraph.comparison.observer import Observer
+from roadgraph.comparison.pictures import Scene, draw_pictures
 from roadgraph.comparison.runs import NO_SEED, Run, read_run
 from roadgraph.comparison.training import train_member
 from roadgraph.dataset.loading import load_dataset
@@ -23,7 +25,7 @@ from roadgraph.errors import TrainingError
 from roadgraph.evaluation.skill import with_skill
 from roadgraph.models.registry import model_title
 from roadgraph.network.network import read_network
-from roadgraph.storage import digest_of_arrays, fingerprint
+from roadgraph.storage import alone, digest_of_arrays, fingerprint
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,6 +80,11 @@ class Compared:
         return None if self.judge.truth is None else with_skill(self._table("truth_scores"))
 
     @property
+    def validation_scores(self) -> pd.DataFrame:
+        """A row a run and horizon, of all cells of the validation span; ``seed``, ``baseline``."""
+        return self._table("validation_scores")
+
+    @property
     def facts(self) -> pd.DataFrame:
         """A row a run: parameters, training time, time of a prediction and so on."""
         return pd.DataFrame([asdict(run.facts) for run in self.runs])
@@ -119,6 +126,7 @@ def compare_members(
     seeds: Sequence[int],
     on_epoch: Progress = lambda title, figures: None,
     on_run: Callable[[str], None] = lambda title: None,
+    observer: Observer | None = None,
 ) -> Compared:
     """Run every member with every seed, and the baselines, on the same cells.
 
@@ -132,6 +140,7 @@ def compare_members(
         seeds: of the trainings.
         on_epoch: called with a run's title and the figures of every finished epoch.
         on_run: called with a run's title before it begins.
+        observer: is told of the data, of each training and of each run.
 
     Raises:
         DataError: the city's data cannot be used.
@@ -145,23 +154,32 @@ def compare_members(
         network.segments["road_class"].astype(str).to_numpy(),
     )
     judge = Judge.of(dataset, roads.road_class, settings)
+    scene = Scene.of(judge, network, settings)
     of_data = _key_of_data(dataset, judge, roads, settings)
+    observer = observer or Observer()
+    observer.data(judge, of_data)
     asked: list[tuple[str, int, Callable[[], Run]]] = []
     for name, make in baseline_makers(dataset, settings, roads).items():
-        run = partial(_baseline_of, name, make, judge, of_data, settings, workspace, on_run)
-        asked.append((name, NO_SEED, run))
+        made = partial(_baseline_of, name, make, judge, of_data, settings, workspace, on_run)
+        asked.append((name, NO_SEED, made))
     baselines = len(asked)
     by_title = {model_title(member.model, member.size): member for member in members}
     for title, member in by_title.items():
         for seed in dict.fromkeys(seeds):
             seeded = replace(member, training=replace(member.training, seed=seed))
-            trained = partial(_run_of, seeded, judge, of_data, workspace, on_epoch, on_run)
+            trained = partial(
+                _run_of, seeded, judge, of_data, workspace, on_epoch, on_run, observer
+            )
             asked.append((title, seed, trained))
     runs: list[Run] = []
     failures: list[Failure] = []
     for title, seed, run_one in asked:
         try:
-            runs.append(run_one())
+            run = run_one()
+            with alone(run.folder):
+                draw_pictures(run, scene)
+            observer.finished(run)
+            runs.append(run)
         except Exception as error:
             # One forecaster must not cost the others their night.
             if len(asked) == baselines + 1 and seed != NO_SEED:
@@ -188,11 +206,12 @@ def _baseline_of(
 ) -> Run:
     key = fingerprint([of_data, name, settings.training.decision])
     folder = workspace.run(name, NO_SEED, key)
-    found = read_run(folder, key)
-    if found is not None:
-        return found
-    on_run(name)
-    return run_baseline(name, make, judge, key, folder)
+    with alone(folder):
+        found = read_run(folder, key)
+        if found is not None:
+            return found
+        on_run(name)
+        return run_baseline(name, make, judge, key, folder)
 
 
 def _run_of(
@@ -202,6 +221,7 @@ def _run_of(
     workspace: Workspace,
     on_epoch: Progress,
     on_run: Callable[[str], None],
+    observer: Observer,
 ) -> Run:
     title, seed = model_title(member.model, member.size), member.training.seed
     training = {
@@ -209,19 +229,21 @@ def _run_of(
     }
     key = fingerprint([of_data, repr(asdict(member.model)), member.size, repr(training)])
     folder = workspace.run(title, seed, key)
-    found = read_run(folder, key)
-    if found is not None:
-        return found
     shown = f"{title}, seed {seed}"
-    on_run(shown)
-    return train_member(
-        member,
-        judge,
-        key,
-        folder,
-        workspace.checkpoints(title, seed),
-        lambda figures: on_epoch(shown, figures),
-    )
+    with alone(folder):
+        found = read_run(folder, key)
+        if found is not None:
+            return found
+        on_run(shown)
+        with observer.training(member, key, folder) as tell:
+
+            def epoch(figures: dict[str, float]) -> None:
+                on_epoch(shown, figures)
+                tell(figures)
+
+            return train_member(
+                member, judge, key, folder, workspace.checkpoints(title, seed), epoch
+            )
 
 
 def _key_of_data(dataset: Dataset, judge: Judge, roads: Roads, settings: Settings) -> str:

@@ -1,143 +1,266 @@
-"""What MLflow keeps of the runs of a comparison, each recorded once a store."""
+"""What MLflow gets to know of a comparison and of each of its runs."""
 
 from __future__ import annotations
 
-import json
-import platform
-import re
-from dataclasses import replace
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+import os
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from roadgraph.comparison.results import PICTURES, is_trivial, picture_name
-from roadgraph.config import settings_to_dict
-from roadgraph.evaluation.parts import ALL
+from roadgraph.comparison.account import is_trivial
+from roadgraph.comparison.metrics import final_metrics
+from roadgraph.comparison.note import note_of
+from roadgraph.comparison.runs import run_name
+from roadgraph.config import shareable_settings
 from roadgraph.models.registry import model_title
-from roadgraph.storage import write_json
-from roadgraph.tracking.store import Record, record_runs, tracking_uri
-from roadgraph.workspace import Workspace
+from roadgraph.storage import digest_of_arrays, fingerprint
+from roadgraph.tracking.console import CONSOLE_FILE
+from roadgraph.tracking.record import DataUsed, Record, record_folder
+from roadgraph.tracking.surroundings import surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from roadgraph.comparison.compare import Compared
+    from roadgraph.comparison.judging import Judge
     from roadgraph.comparison.runs import Run
+    from roadgraph.dataset.splits import Span
     from roadgraph.settings import Settings
+    from roadgraph.workspace import Workspace
 
-METRIC_NAMES = {
-    "accuracy": "congestion/accuracy",
-    "macro_f1": "congestion/macro_f1",
-    "micro_f1": "congestion/micro_f1",
-    "macro_precision": "congestion/macro_precision",
-    "macro_auc": "congestion/macro_auc",
-    "gridlock_recall": "congestion/recall_gridlock",
-    "congested_recall": "congestion/recall_congested",
-    "moderate_recall": "congestion/recall_moderate",
-    "free_flow_recall": "congestion/recall_free_flow",
-    "log_loss": "congestion/log_loss",
-    "calibration_error": "congestion/calibration_error",
-    "skill_macro_f1": "congestion/skill",
-    "answered_share": "congestion/answered_share",
-    "accuracy_answered": "congestion/accuracy_answered",
-    "macro_f1_answered": "congestion/macro_f1_answered",
-    "rush_hour_accuracy": "rush_hour/accuracy",
-    "rush_hour_precision": "rush_hour/precision",
-    "rush_hour_recall": "rush_hour/recall",
-    "rush_hour_f1": "rush_hour/f1",
-    "rush_hour_auc": "rush_hour/auc",
-    "speed_mae_kph": "speed/mae_kph",
-    "speed_rmse_kph": "speed/rmse_kph",
-    "skill_speed_mae": "speed/skill",
-    "interval_coverage": "speed/interval_coverage",
-}
-RECORDED = "recorded.json"
-"""In the folder of a run: address of an MLflow store, without password, to the run's id in it."""
+KEY_TAG = "roadgraph.key"
+DIGEST_CHARACTERS = 32  # MLflow takes 36
+OF_A_MODEL = ("model", "training", "size")
 
 
-def record_comparison(
-    compared: Compared, members: Sequence[Settings], settings: Settings, folder: Path
-) -> str:
-    """Record the runs that the MLflow store does not have yet; return its address.
+@dataclass(frozen=True)
+class Common:
+    """What all runs of a comparison have in common, for their records.
 
-    Each run's id is kept as soon as it is recorded, so that a store that fails later gets only
-    the rest the next time.
-
-    Args:
-        compared: the runs.
-        members: settings of each model.
-        settings: of the city; name the store.
-        folder: of the results, whose table and plots go with every run.
+    Attributes:
+        settings: of the city.
+        workspace: of it.
+        key: that stands for all the data.
+        data: the same, as MLflow shows it.
+        days: first and last local day, such as ``2026-01-05 to 2026-01-18``.
     """
-    workspace = Workspace.of(settings)
-    address = tracking_uri(settings, workspace)
-    by_title = {model_title(member.model, member.size): member for member in members}
-    store = _without_password(address)
-    scores = compared.scores
-    for run in {(run.facts.title, run.facts.seed): run for run in compared.runs}.values():
-        recorded = _recorded(run)
-        if store not in recorded:
-            record = _record(run, by_title.get(run.facts.title), scores, settings, folder)
-            (name,) = record_runs([record], settings, workspace)
-            write_json(run.folder / RECORDED, {**recorded, store: name})
-    return address
+
+    settings: Settings
+    workspace: Workspace
+    key: str
+    data: tuple[DataUsed, ...]
+    days: str
+
+    @classmethod
+    def of(cls, judge: Judge, key: str, settings: Settings, workspace: Workspace) -> Common:
+        """Return what the judge's dataset says."""
+        dataset = judge.dataset
+        starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
+        first, last = (f"{moment:%Y-%m-%d}" for moment in (starts[0], starts[-1]))
+        observed = dataset.grid.observed
+        digest = digest_of_arrays([dataset.grid.measured, observed])
+
+        def span(part: Span) -> str:
+            return f"{starts[part.start]:%Y-%m-%d %H:%M} to {starts[part.stop - 1]:%Y-%m-%d %H:%M}"
+
+        slices: dict[str, Any] = {
+            "days": f"{first} to {last}",
+            "number of days": starts.normalize().nunique(),
+            "rows": int(observed.sum()),
+            "segments": observed.shape[1],
+            "slices": observed.shape[0],
+            "slice_minutes": dataset.grid.slice_minutes,
+            "observed share": round(float(observed.mean()), 4),
+            "hidden segments": int(dataset.hidden.sum()),
+            "fingerprint": digest,
+            **{name: span(getattr(dataset.splits, name)) for name in ("train", "validation")},
+            "test": span(dataset.splits.test),
+        }
+        roads = {
+            "segments": dataset.graph.segments,
+            "links": len(dataset.graph.source),
+            "fingerprint": dataset.graph.fingerprint,
+        }
+        city = settings.city.name
+        data = (
+            DataUsed(
+                f"slices of {city}", digest[:DIGEST_CHARACTERS], f"{city}/slices", slices,
+                "training, validation and test",
+            ),
+            DataUsed(
+                f"network of {city}", dataset.graph.fingerprint[:DIGEST_CHARACTERS],
+                f"{city}/network", roads, "graph",
+            ),
+        )  # fmt: skip
+        return cls(settings, workspace, key, data, f"{first} to {last}")
+
+    @property
+    def folder(self) -> Path:
+        """Where the record of the comparison lies."""
+        return record_folder(self.workspace.comparison(self.key))
+
+    @property
+    def record_id(self) -> str:
+        """Of the comparison: the same for the same data, so that all runs on it stand together."""
+        return fingerprint([self.settings.city.name, self.key])[:DIGEST_CHARACTERS]
+
+    def begun(self) -> Record:
+        """Return the record of the comparison as it begins."""
+        task = "" if self.settings.task == "forecast" else f", {self.settings.task}"
+        return Record(
+            record_id=self.record_id,
+            experiment=self.settings.city.name,
+            title=f"comparison {self.days}{task}",
+            status="RUNNING",
+            started_ms=now_ms(),
+            parameters=_parameters(self.settings, leave_out=OF_A_MODEL),
+            tags={"kind": "comparison", KEY_TAG: self.key, **self._tags()},
+            data=self.data,
+        )
+
+    def ended(self, begun: Record, compared: Compared, results: Path) -> Record:
+        """Return the record of the comparison as it ended; ``results`` is the folder to keep."""
+        best = {
+            f"best seed/{title}": str(compared.best_of(title).facts.seed)
+            for title in compared.titles
+        }
+        note = note_of(compared, self.settings)
+        failed = {
+            f"failed/{failure.title} seed {failure.seed}": failure.reason
+            for failure in compared.failures
+        }
+        files = tuple(
+            os.path.relpath(path, self.folder.parent) for path in sorted(results.iterdir())
+        )
+        return replace(
+            begun,
+            status="FINISHED",
+            ended_ms=now_ms(),
+            tags={**begun.tags, **best, **failed, "mlflow.note.content": note},
+            artifacts={"results": tuple(name for name in files if not name.endswith("plots"))}
+            | {"results/plots": tuple(name for name in files if name.endswith("plots"))},
+        )
+
+    def of_training(self, member: Settings, key: str) -> Record:
+        """Return the record of a training that begins."""
+        title, seed = model_title(member.model, member.size), member.training.seed
+        return Record(
+            record_id=uuid.uuid4().hex,
+            experiment=self.settings.city.name,
+            title=run_name(title, seed),
+            status="RUNNING",
+            started_ms=now_ms(),
+            parent=self.record_id,
+            parameters=_parameters(member),
+            tags={
+                "kind": "model",
+                "model": title,
+                "seed": str(seed),
+                KEY_TAG: key,
+                **self._tags(),
+            },
+            data=self.data,
+        )
+
+    def of_run(
+        self, run: Run, begun: Record | None, member: Settings | None, baselines: Sequence[Run]
+    ) -> Record:
+        """Return the record of a finished run.
+
+        Args:
+            run: of a baseline or a model.
+            begun: of its training, or None when that was not watched.
+            member: settings of the model, of whatever seed; None of a baseline.
+            baselines: of the comparison, which skill is measured against.
+        """
+        facts = run.facts
+        if begun is None:
+            begun = self._unwatched(run, member)
+        tags = dict(begun.tags)
+        if not facts.baseline:
+            tags |= {"device": str(facts.device), "diagnosis": str(facts.diagnosis)}
+        return replace(
+            begun,
+            status="FINISHED",
+            ended_ms=now_ms(),
+            metrics=final_metrics(run, baselines),
+            tags=tags,
+            artifacts=_artifacts(run),
+            network=""
+            if facts.baseline
+            else os.path.relpath(self.workspace.network, run.folder.parent),
+        )
+
+    def _unwatched(self, run: Run, member: Settings | None) -> Record:
+        began_ms = now_ms() - int(1000 * run.facts.training_seconds)
+        if member is not None:
+            training = replace(member.training, seed=run.facts.seed)
+            seeded = replace(member, training=training)
+            return replace(self.of_training(seeded, run.facts.key), started_ms=began_ms)
+        return Record(
+            record_id=uuid.uuid4().hex,
+            experiment=self.settings.city.name,
+            title=run.facts.name,
+            status="RUNNING",
+            started_ms=began_ms,
+            parent=self.record_id,
+            parameters=_parameters(self.settings, leave_out=OF_A_MODEL),
+            tags={
+                "kind": "baseline",
+                "model": run.facts.title,
+                KEY_TAG: run.facts.key,
+                **self._tags(),
+            },
+            data=self.data,
+        )
+
+    def _tags(self) -> dict[str, str]:
+        tags = {"task": self.settings.task, **surroundings()}
+        if is_trivial(self.settings):
+            tags["trivial"] = "yes"
+        if self.settings.labels.rush_hour == "clock":
+            tags["rush_hour"] = "from the clock"
+        return tags
 
 
-def _without_password(address: str) -> str:
-    """Return ``user@host`` of an address for ``user:password@host``; other addresses as they are.
-
-    The password ends at the last ``@`` before the path.
-    """
-    return re.sub(r"(?<=://)([^/:@]*):[^/]*@", r"\1@", address)
+def now_ms() -> int:
+    """Return the time in ms since 1970."""
+    return int(time.time() * 1000)
 
 
-def _recorded(run: Run) -> dict[str, str]:
-    path = run.folder / RECORDED
-    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one level of dotted names."""
+    result: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            result.update(flat(value, f"{prefix}{name}."))
+        else:
+            result[f"{prefix}{name}"] = value
+    return result
 
 
-def _record(
-    run: Run, member: Settings | None, scores: pd.DataFrame, settings: Settings, folder: Path
-) -> Record:
-    facts = run.facts
-    rows = scores[
-        (scores["model"] == facts.title) & (scores["seed"] == facts.seed) & (scores["part"] == ALL)
-    ]
-    metrics = {
-        f"test/{METRIC_NAMES[column]}/{row['horizon_min']}min": float(row[column])
-        for row in rows.to_dict("records")
-        for column in METRIC_NAMES
-    }
-    metrics["training_seconds"] = facts.training_seconds
-    metrics["prediction_ms"] = facts.prediction_ms
-    tags = {
-        "kind": "baseline" if facts.baseline else "model",
-        "task": settings.task,
-        "roadgraph": version("roadgraph"),
-        "python": platform.python_version(),
-    }
-    if is_trivial(settings):
-        tags["trivial"] = "yes"
-    if settings.labels.rush_hour == "clock":
-        tags["rush_hour"] = "from the clock"
-    artifacts = {"": folder / "results.md"}
-    for kind in PICTURES:
-        plot = folder / "plots" / picture_name(facts, kind)
-        if plot.is_file():
-            artifacts[f"plots/{kind}"] = plot
-    if member is None:
-        content = {"city": settings_to_dict(settings)["city"]}
-        return Record(facts.title, content, metrics=metrics, tags=tags, artifacts=artifacts)
-    for name in ("best_epoch", "parameters", "validation_loss"):
-        metrics[name] = float(getattr(facts, name))
-    tags |= {"device": str(facts.device), "diagnosis": str(facts.diagnosis)}
-    artifacts["bundle"] = run.bundle
-    seeded = replace(member, training=replace(member.training, seed=facts.seed))
-    history = [
-        {name: value for name, value in epoch.items() if value is not None} for epoch in run.history
-    ]
-    content = settings_to_dict(seeded)
-    del content["tracking"]  # whose address may hold a password
-    return Record(facts.title, content, history, metrics, tags, artifacts)
+def _parameters(settings: Settings, leave_out: Sequence[str] = ()) -> dict[str, str]:
+    content = shareable_settings(settings)
+    for name in leave_out:
+        del content[name]
+    return {name: str(value) for name, value in flat(content).items()}
+
+
+def _artifacts(run: Run) -> dict[str, tuple[str, ...]]:
+    """Return files and folders of a run by their place in MLflow, relative to the folder above."""
+    top = run.folder.parent
+    artifacts: dict[str, tuple[str, ...]] = {}
+    if run.pictures:
+        artifacts["plots"] = tuple(os.path.relpath(path, top) for path in run.pictures.values())
+    files = []
+    if run.bundle.is_dir():
+        artifacts["bundle"] = (os.path.relpath(run.bundle, top),)
+        files = [run.bundle / name for name in ("training_history.json", "classes.json")]
+    log = record_folder(run.folder) / CONSOLE_FILE
+    if log.is_file():
+        files.append(log)
+    if files:
+        artifacts[""] = tuple(os.path.relpath(path, top) for path in files)
+    return artifacts

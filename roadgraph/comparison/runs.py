@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from roadgraph.comparison.judging import Verdict
+from roadgraph.evaluation.details import Details
 from roadgraph.storage import whole_folder, write_json
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from roadgraph.training.bundle import Bundle
 
 NO_SEED = 0  # of a baseline, which has no chance in it
+PICTURES_FOLDER = "pictures"
+VALIDATION_FILE, DETAILS_FILE = "validation_scores.parquet", "details.npz"
+
+
+def run_name(title: str, seed: int) -> str:
+    """Return what the training of a model with a seed is called."""
+    return f"{title} seed {seed}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,11 @@ class Facts:
     device: str | None = None
     diagnosis: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What the run is called: ``gcn-enhanced seed 2``, or the title of a baseline."""
+        return self.title if self.baseline else run_name(self.title, self.seed)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -72,6 +85,12 @@ class Run:
         """The folder of the trained model."""
         return self.folder / "bundle"
 
+    @property
+    def pictures(self) -> dict[str, Path]:
+        """The file of each picture that was drawn, by its kind, such as ``confusion``."""
+        files = sorted((self.folder / PICTURES_FOLDER).glob("*.png"))
+        return {file.stem: file for file in files}
+
 
 def write_run(
     facts: Facts,
@@ -89,6 +108,9 @@ def write_run(
             verdict.truth_scores.to_parquet(temporary / "truth_scores.parquet", index=False)
         if verdict.confusion is not None:
             np.save(temporary / "confusion.npy", verdict.confusion)
+        verdict.validation_scores.to_parquet(temporary / VALIDATION_FILE, index=False)
+        known = {name: value for name, value in vars(verdict.details).items() if value is not None}
+        np.savez_compressed(temporary / DETAILS_FILE, **known)
         if bundle is not None:
             write_bundle(bundle, temporary / "bundle")
         write_json(temporary / "run.json", {"facts": asdict(facts), "history": history})
@@ -96,17 +118,29 @@ def write_run(
 
 
 def read_run(folder: Path, key: str) -> Run | None:
-    """Return the run in ``folder``, or None unless one of the same ``key`` was finished there."""
+    """Return the run in ``folder``, or None unless one of the same ``key`` was finished there.
+
+    A run of an older version, which kept less of its verdict, counts as not finished.
+    """
     path = folder / "run.json"
     if not path.is_file():
         return None
     content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     if content["facts"]["key"] != key:
         return None
+    if not all((folder / name).is_file() for name in (VALIDATION_FILE, DETAILS_FILE)):
+        return None
     truth, confusion = folder / "truth_scores.parquet", folder / "confusion.npy"
     verdict = Verdict(
         pd.read_parquet(folder / "scores.parquet"),
         pd.read_parquet(truth) if truth.is_file() else None,
         np.load(confusion) if confusion.is_file() else None,
+        pd.read_parquet(folder / VALIDATION_FILE),
+        _read_details(folder / DETAILS_FILE),
     )
     return Run(Facts(**content["facts"]), verdict, content["history"], folder)
+
+
+def _read_details(path: Path) -> Details:
+    with np.load(path) as arrays:
+        return Details(**{field.name: arrays.get(field.name) for field in fields(Details)})

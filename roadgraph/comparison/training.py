@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from roadgraph.comparison.baselines import prediction_ms
 from roadgraph.comparison.runs import Facts, Run, write_run
-from roadgraph.config import settings_to_dict
+from roadgraph.config import shareable_settings
 from roadgraph.models.registry import model_title
 from roadgraph.training.adjustment import Adjustments, fit_adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
+from roadgraph.training.seen_time import SeenTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from roadgraph.comparison.judging import Judge, Verdict
     from roadgraph.dataset.dataset import Dataset
@@ -53,18 +54,19 @@ def train_member(
         partial(_answers, trained.validated, trained.graph, dataset), dataset, member.training
     )
 
-    def forecast(origins: np.ndarray) -> Forecast:
-        given = _answers(trained.model, trained.graph, dataset, origins, None)
+    def forecast(model: MultiTaskModel, origins: np.ndarray) -> Forecast:
+        given = _answers(model, trained.graph, dataset, origins, None)
         return adjustments.forecast(title, origins, given)
 
-    verdict = judge.verdict(forecast(judge.origins))
+    forecaster = partial(forecast, trained.model)
+    verdict = judge.verdict(forecaster, partial(forecast, trained.validated))
     facts = Facts(
         title,
         member.training.seed,
         baseline=False,
         key=key,
         training_seconds=trained.seconds,
-        prediction_ms=prediction_ms(forecast, judge.origins),
+        prediction_ms=prediction_ms(forecaster, judge.origins),
         parameters=sum(value.numel() for value in trained.model.parameters()),
         best_epoch=trained.best_epoch,
         validation_loss=trained.validation_loss,
@@ -102,7 +104,7 @@ def _bundle(
         model=trained.model,
         preparation=dataset.preparation,
         options=member.model,
-        settings=_portable(member),
+        settings=shareable_settings(member),
         city=member.city.name,
         timezone=member.city.timezone,
         slice_minutes=dataset.grid.slice_minutes,
@@ -111,16 +113,7 @@ def _bundle(
         adjustments=adjustments,
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint=dataset.graph.fingerprint,
+        seen=SeenTime.of(dataset),
         metrics=[{str(name): value for name, value in row.items()} for row in rows],
         history=trained.history,
     )
-
-
-def _portable(settings: Settings) -> dict[str, object]:
-    """Return the settings without absolute paths, which belong to one machine alone."""
-    content = settings_to_dict(settings)
-    content["workspace"] = Path(settings.workspace).name
-    del content["tracking"]  # its address may hold a password
-    for key in ("roads", "fixes", "speeds", "truth", "detector_ids"):
-        content["city"][key] = Path(content["city"][key]).name
-    return content

@@ -110,28 +110,38 @@ def log_loss(label: np.ndarray, probability: np.ndarray) -> float:
     return float(-np.log(np.maximum(chosen, 1e-12)).mean())
 
 
-def reliability(
-    label: np.ndarray, probability: np.ndarray, bins: int = 15
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return how sure the likeliest class is and how often it is right, by equal bins.
+def mean_by_group(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Return the mean of the ``values`` of each group, ``[groups]``, NaN of nothing.
 
     Args:
-        label: ``[M]`` class indices.
-        probability: ``[M, classes]``.
+        values: ``[M]``.
+        group: ``[M]`` place of each value's group.
+        groups: how many there are.
+    """
+    size = np.bincount(group, minlength=groups)
+    total = np.bincount(group, weights=values, minlength=groups)
+    return total / np.where(size > 0, size, np.nan)
+
+
+def reliability(
+    confidence: np.ndarray, right: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how sure the answers are and how often they are right, by equal bins.
+
+    Args:
+        confidence: ``[M]`` probability of each answer.
+        right: ``[M]`` bool.
         bins: of the confidence, from 0 to 1.
 
     Returns:
         ``[bins]`` mean confidence, share of right answers (both NaN in an empty bin), cells.
     """
-    confidence = probability.max(axis=1)
-    right = probability.argmax(axis=1) == label
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    size = np.bincount(place, minlength=bins)
-    some = np.where(size > 0, size, np.nan)
-    mean, share = (
-        np.bincount(place, weights=values, minlength=bins) / some for values in (confidence, right)
+    return (
+        mean_by_group(confidence, place, bins),
+        mean_by_group(right, place, bins),
+        np.bincount(place, minlength=bins),
     )
-    return mean, share, size
 
 
 def expected_calibration_error(label: np.ndarray, probability: np.ndarray, bins: int = 15) -> float:
@@ -143,8 +153,9 @@ def expected_calibration_error(label: np.ndarray, probability: np.ndarray, bins:
     """
     if not len(label):
         return float("nan")
-    confidence, right, size = reliability(label, probability, bins)
-    return float(np.nansum(np.abs(confidence - right) * size) / len(label))
+    right = probability.argmax(axis=1) == label
+    confidence, share, size = reliability(probability.max(axis=1), right, bins)
+    return float(np.nansum(np.abs(confidence - share) * size) / len(label))
 
 
 def mean_absolute_error(truth: np.ndarray, answer: np.ndarray) -> float:

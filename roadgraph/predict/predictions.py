@@ -53,7 +53,7 @@ def predict_newest(
             differ.
         DataError: the slices do not reach back over the model's window.
     """
-    _refuse_other_network(bundle, network)
+    refuse_other_network(bundle, network)
     if slice_minutes != bundle.slice_minutes:
         raise BundleError(
             f"{bundle.title} was trained on slices of {bundle.slice_minutes} minutes, these have "
@@ -73,7 +73,12 @@ def predict_newest(
     return table
 
 
-def _refuse_other_network(bundle: Bundle, network: Network) -> None:
+def refuse_other_network(bundle: Bundle, network: Network) -> None:
+    """Refuse a network that is not the one of ``bundle``.
+
+    Raises:
+        BundleError: it is another one; the message says how they differ.
+    """
     if network.fingerprint() == bundle.network_fingerprint:
         return
     mine, theirs = set(bundle.segment_ids), set(network.segment_ids)

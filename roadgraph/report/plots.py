@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+import shapely
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     import pandas as pd
+    from geopandas import GeoSeries
     from matplotlib.axes import Axes
 
     from roadgraph.network.network import Network
+
+    Colours = str | Sequence[str] | np.ndarray
 
 KM_PER_DEGREE = 111.195
 """Of latitude, on a sphere of the Earth's mean radius."""
@@ -52,14 +56,23 @@ def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: 
         save(figure, path)
 
 
-def plot_confusion(confusion: np.ndarray, title: str, path: Path) -> None:
-    """Draw a confusion matrix ``[4, 4]`` of congestion: the share of each true class."""
+def plot_confusion(
+    confusion: np.ndarray, classes: Sequence[str], counted: str, title: str, path: Path
+) -> None:
+    """Draw a confusion matrix: the share of each true class.
+
+    Args:
+        confusion: ``[classes, classes]`` counts, row the label.
+        classes: their titles.
+        counted: what is counted, such as cells.
+        title: above the plot.
+        path: of the PNG.
+    """
     with mpl.rc_context(RULES):
         figure = new_figure(4.8, 4.2)
         axes = figure.subplots()
         share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
         axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
-        names = [CLASS_TITLES[name] for name in CONGESTION_CLASSES]
         for row, column in np.ndindex(share.shape):
             axes.text(
                 column,
@@ -70,10 +83,10 @@ def plot_confusion(confusion: np.ndarray, title: str, path: Path) -> None:
                 fontsize=8,
                 color="white" if share[row, column] > 0.6 else "black",
             )
-        axes.set_xticks(range(len(names)), names)
-        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(classes)), classes)
+        axes.set_yticks(range(len(classes)), classes)
         axes.spines[:].set_visible(False)
-        axes.set(title=title, xlabel="forecast", ylabel="observed (share of the row, cells)")
+        axes.set(title=title, xlabel="forecast", ylabel=f"observed (share of the row, {counted})")
         save(figure, path)
 
 
@@ -121,10 +134,10 @@ def plot_network(network: Network, path: Path) -> None:
         for place, (name, (colour, width)) in enumerate(styles.items()):
             rows = segments[segments["road_class"] == name]
             label = f"{name}, {rows['length_m'].sum() / 1000:,.1f} km"
-            _draw_lines(axes, rows.geometry, [colour] * len(rows), width, len(styles) - place)
+            draw_lines(axes, rows.geometry, [colour] * len(rows), width, len(styles) - place)
             axes.plot([], [], color=colour, linewidth=width, label=label)
-        _map_axes(axes, network)
-        _draw_scale(axes)
+        map_axes(axes, network)
+        draw_scale(axes)
         axes.set_title(
             f"{len(segments):,} directed segments, {segments['length_m'].sum() / 1000:,.1f} km, "
             f"{len(network.links):,} links"
@@ -174,8 +187,8 @@ def plot_predictions(
             rows = predictions[predictions["horizon_min"] == horizon].set_index("segment_id")
             classes = rows["congestion"].reindex(network.segment_ids)
             colours = classes.map(CLASS_COLOURS).fillna(NO_ANSWER)
-            _draw_lines(axes, network.segments.geometry, colours.tolist(), 1.8)
-            _map_axes(axes, network)
+            draw_lines(axes, network.segments.geometry, colours.tolist(), 1.8)
+            map_axes(axes, network)
             start = rows["slice_start"].iloc[0].tz_convert(zone)
             axes.set_title(f"{start:%a %d %b, %H:%M} (+{horizon} min)")
         for axes in maps.flat[len(horizons) :]:
@@ -193,27 +206,42 @@ def plot_predictions(
         save(figure, path)
 
 
-def _draw_lines(
-    axes: Axes, geometry: Any, colours: list[str], width: float, order: int = 1
+def draw_lines(
+    axes: Axes, geometry: GeoSeries, colours: Colours, width: float, order: int = 1
 ) -> None:
     """Draw lines moved to the left-hand side a little, so that both directions show.
 
     Thailand drives on the left; where a country drives on the right the two are swapped, and
     both are still seen.
+
+    Args:
+        axes: longitude and latitude in degrees.
+        geometry: lines.
+        colours: of each line or of all.
+        width: of the lines in points.
+        order: what has a higher one lies above.
     """
-    shifted = []
-    for line in geometry:
-        points = np.asarray(line.coords)[:, :2]
-        scale = np.cos(np.radians(points[0, 1]))
-        direction = np.diff(points, axis=0, append=points[-1:] * 2 - points[-2:-1])
-        direction[:, 0] *= scale
-        length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
-        left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
-        shifted.append(points + left * 0.008 / KM_PER_DEGREE)  # 8 m
+    shifted = _left_of(geometry)
     axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width, zorder=order))
 
 
-def _draw_scale(axes: Axes) -> None:
+def _left_of(geometry: GeoSeries) -> list[np.ndarray]:
+    """Return the points of each line, 8 m to its left."""
+    points, line = shapely.get_coordinates(geometry, return_index=True)
+    if not len(points):
+        return []
+    last = np.flatnonzero(np.diff(line, append=-1))
+    first = np.concatenate([[0], last[:-1] + 1])
+    scale = np.cos(np.radians(points[first, 1]))[line]
+    direction = np.diff(points, axis=0, append=points[-1:])
+    direction[last] = direction[last - 1]
+    direction[:, 0] *= scale
+    length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
+    left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
+    return np.split(points + left * 0.008 / KM_PER_DEGREE, first[1:])
+
+
+def draw_scale(axes: Axes) -> None:
     """Draw a bar of 1, 2 or 5 times a power of ten kilometres above the map's right end."""
     west, east = axes.get_xlim()
     width_km = (east - west) * KM_PER_DEGREE * np.cos(np.radians(np.mean(axes.get_ylim())))
@@ -229,7 +257,8 @@ def _draw_scale(axes: Axes) -> None:
     axes.text(1, 1.03, unit, transform=place, fontsize=8, ha="right", va="bottom")
 
 
-def _map_axes(axes: Axes, network: Network) -> None:
+def map_axes(axes: Axes, network: Network) -> None:
+    """Let the axes span the network, with equal scales in both directions."""
     west, south, east, north = network.segments.total_bounds
     # Room for the lines' shift, and for a road that runs due east.
     margin = 0.02 * max(east - west, north - south) + 0.02 / KM_PER_DEGREE

@@ -158,7 +158,7 @@ def shown_verdicts(verdicts: pd.DataFrame, city: CitySettings) -> pd.DataFrame:
     )
     for name, title in (("mean", "mean"), ("mean_against", "against's"), ("needed", "needed")):
         shown[title] = [
-            _number(value, figure, city)
+            figure_text(value, figure, city)
             for value, figure in zip(verdicts[name], verdicts["figure"], strict=True)
         ]
     shown["verdict"] = [
@@ -196,12 +196,14 @@ def _texts(means: pd.DataFrame, name: str, city: CitySettings) -> list[str]:
     if name in COST_DIGITS:
         return [cost_text(value, name) for value in means[name]]
     return [
-        _number(mean, name, city) + ("" if pd.isna(spread) else f" ± {_number(spread, name, city)}")
+        figure_text(mean, name, city)
+        + ("" if pd.isna(spread) else f" ± {figure_text(spread, name, city)}")
         for mean, spread in zip(means[name], means[f"{name}_spread"], strict=True)
     ]
 
 
-def _number(value: float, figure: str, city: CitySettings) -> str:
+def figure_text(value: float, figure: str, city: CitySettings) -> str:
+    """Return a figure as it prints, a speed in the city's unit; ``-`` where there is none."""
     if math.isnan(value):
         return "-"
     if not figure.endswith("_kph"):

@@ -19,6 +19,7 @@ from roadgraph.settings.learning import (
     TrackingSettings,
     TrainingSettings,
 )
+from roadgraph.settings.promotion import PromotionSettings
 from roadgraph.settings.roads_and_probes import (
     CitySettings,
     MeasuredSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "ModelSettings",
     "NetworkSettings",
     "ProbesSettings",
+    "PromotionSettings",
     "Setting",
     "Settings",
     "Size",
@@ -66,6 +68,7 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    promotion: PromotionSettings = field(default_factory=PromotionSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     task: Annotated[
         Literal["forecast", "estimate_hidden", "nowcast_same_slice"],

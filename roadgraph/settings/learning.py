@@ -224,7 +224,32 @@ class TrainingSettings:
 class TrackingSettings:
     """Where runs are recorded."""
 
+    enabled: Annotated[bool, Setting("record runs in MLflow")] = True
     uri: Annotated[
         str,
-        Setting("MLflow store; empty: MLFLOW_TRACKING_URI, else mlflow.db in the workspace"),
+        Setting(
+            "MLflow store: http:// or https:// of a server, or a database (sqlite:///, "
+            "postgresql://, mysql://, mssql://); empty: MLFLOW_TRACKING_URI, else mlflow.db in the "
+            "workspace"
+        ),
     ] = ""
+    ui: Annotated[
+        str,
+        Setting(
+            "address at which people open the MLflow pages, for links; empty: the server's, or "
+            "that of a local `mlflow ui`, http://127.0.0.1:5000"
+        ),
+    ] = ""
+    patience_s: Annotated[
+        float,
+        Setting(
+            "how long a finished comparison waits for a slow store; what was not sent by then is "
+            "kept for `roadgraph track --resend`",
+            "s",
+            0,
+            3600,
+        ),
+    ] = 60.0
+    timeout_s: Annotated[
+        int, Setting("how long a single call to a server may take", "s", 1, 600)
+    ] = 10

@@ -1,48 +1,141 @@
-"""The MLflow store: one experiment a city, one run a trained model or baseline."""
+"""The MLflow store that runs are recorded in: its address, and a client that does not wait long."""
 
 from __future__ import annotations
 
 import logging
-import math
 import os
-import time
-from dataclasses import dataclass, field
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from roadgraph.errors import SettingsError
+from roadgraph.errors import SettingsError, TrackingError
+from roadgraph.masking import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
     from mlflow import MlflowClient
 
     from roadgraph.settings import Settings
     from roadgraph.workspace import Workspace
 
-METRICS_A_CALL = 900  # MLflow takes at most 1,000 in one call
-PARAMETER_CHARACTERS = 6000  # MLflow's limit
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+RETRIES = 2
+LOCK_SECONDS = 120
+LOCAL_PAGES = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
 
 
 @dataclass(frozen=True)
-class Record:
-    """What there is to record of one run.
+class Store:
+    """An MLflow store.
 
     Attributes:
-        title: name of the run, such as ``gcn-enhanced``.
-        settings: nested; recorded flat as ``training.max_epochs``.
-        history: figures of every epoch, each with its number under ``epoch``.
-        metrics: final figures by name.
-        tags: texts by name.
-        artifacts: files and folders to keep, under the folder's name in the run ("" the top).
+        address: of the tracking server or database, with its password.
+        pages: address at which people open its pages.
+        artifacts: folder of the artifacts of a local database, or None: a server knows its own.
+        lock: file that processes of this workspace hold while they write; SQLite has one writer.
+        timeout_s: of a single call.
     """
 
-    title: str
-    settings: Mapping[str, Any]
-    history: Sequence[Mapping[str, float]] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    address: str
+    pages: str
+    artifacts: Path | None
+    lock: Path
+    timeout_s: int
+
+    @classmethod
+    def of(cls, settings: Settings, workspace: Workspace) -> Store:
+        """Return the store that the settings name.
+
+        Raises:
+            SettingsError: there is no such kind of store.
+        """
+        address = tracking_uri(settings, workspace)
+        scheme = address.partition("://")[0].partition("+")[0]
+        if "://" not in address or scheme not in SCHEMES:
+            raise SettingsError(
+                f"the MLflow store '{without_secrets(address)}' is none that can be used: set "
+                "tracking.uri or MLFLOW_TRACKING_URI to a server (http://, https://) or a database "
+                "(sqlite:///, postgresql://, mysql://, mssql://)"
+            )
+        server = scheme in ("http", "https")
+        pages = settings.tracking.ui or (without_login(address) if server else LOCAL_PAGES)
+        return cls(
+            address,
+            pages.rstrip("/"),
+            None if server else (workspace.store / "mlartifacts").resolve(),
+            workspace.store / ".tracking.lock",
+            settings.tracking.timeout_s,
+        )
+
+    @property
+    def name(self) -> str:
+        """The address as it may be shown and kept: without its password."""
+        return without_secrets(self.address)
+
+    def client(self) -> MlflowClient:
+        """Return a client whose calls to a server end soon; a database is made where there is none.
+
+        A user's own settings of MLflow's time limits in the environment stay in force.
+        """
+        for name, value in {
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(self.timeout_s),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(RETRIES),
+            # Where runs are to be seen is said by the command line, once.
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        }.items():
+            os.environ.setdefault(name, value)
+        from mlflow import MlflowClient
+
+        # MLflow sets its own level when it is imported, and tells of every step of its database.
+        for name in ("alembic", "mlflow"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        if self.address.startswith("sqlite:///"):
+            path = Path(self.address.removeprefix("sqlite:///"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(self.address, self.address)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes of this workspace from writing meanwhile.
+
+        Raises:
+            TrackingError: another process has held the store for long.
+        """
+        from filelock import FileLock, Timeout
+
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.lock, timeout=LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise TrackingError(
+                f"another process has held the MLflow store {self.name} for {LOCK_SECONDS} s "
+                f"({self.lock})"
+            ) from error
+
+    def experiment(self, client: MlflowClient, city: str) -> str:
+        """Return the id of the city's experiment, which is made where there is none."""
+        from mlflow.exceptions import MlflowException
+
+        found = client.get_experiment_by_name(city)
+        if found is None:
+            place = None if self.artifacts is None else self.artifacts.as_uri()
+            try:
+                return str(client.create_experiment(city, artifact_location=place))
+            except MlflowException:
+                # Another machine may have made it in this moment.
+                found = client.get_experiment_by_name(city)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def page(self, experiment: str, run_id: str) -> str:
+        """Return the address of a run's page."""
+        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}"
 
 
 def tracking_uri(settings: Settings, workspace: Workspace) -> str:
@@ -51,86 +144,6 @@ def tracking_uri(settings: Settings, workspace: Workspace) -> str:
     return settings.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own
 
 
-def record_runs(records: Sequence[Record], settings: Settings, workspace: Workspace) -> list[str]:
-    """Record finished runs and return their ids.
-
-    Everything of a run is sent after its training, in few calls, so that recording costs the
-    training nothing.
-
-    Raises:
-        SettingsError: there is no such store.
-    """
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    # MLflow sets its own level when it is imported, and tells of every step of its database.
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    uri = tracking_uri(settings, workspace)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        client = MlflowClient(uri)
-        experiment = _experiment(client, settings, workspace, uri)
-    except MlflowException as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SettingsError(
-            f"the MLflow store '{uri}' cannot be used ({reason}); bundles and results are written, "
-            "set tracking.uri or MLFLOW_TRACKING_URI and train again to record them"
-        ) from error
-    return [_record(client, experiment, record) for record in records]
-
-
-def _experiment(client: MlflowClient, settings: Settings, workspace: Workspace, uri: str) -> str:
-    found = client.get_experiment_by_name(settings.city.name)
-    if found is not None:
-        return str(found.experiment_id)
-    # A store in a file has no server that would know where artifacts go.
-    place = (workspace.store / "mlartifacts").resolve().as_uri() if "sqlite:" in uri else None
-    return str(client.create_experiment(settings.city.name, artifact_location=place))
-
-
-def _record(client: MlflowClient, experiment: str, record: Record) -> str:
-    from mlflow.entities import Metric, Param, RunTag
-
-    now_ms = int(time.time() * 1000)
-    run_id: str = client.create_run(experiment, run_name=record.title).info.run_id
-    metrics = [
-        Metric(name, float(value), now_ms, int(epoch["epoch"]))
-        for epoch in record.history
-        for name, value in epoch.items()
-        if name != "epoch" and math.isfinite(value)
-    ]
-    metrics += [
-        Metric(name, float(value), now_ms, 0)
-        for name, value in record.metrics.items()
-        if math.isfinite(value)
-    ]
-    parameters = [
-        Param(name, str(value)[:PARAMETER_CHARACTERS])
-        for name, value in flat(record.settings).items()
-    ]
-    tags = [RunTag(name, value) for name, value in record.tags.items()]
-    client.log_batch(run_id, params=parameters[:100], tags=tags)
-    for start in range(100, len(parameters), 100):
-        client.log_batch(run_id, params=parameters[start : start + 100])
-    for start in range(0, len(metrics), METRICS_A_CALL):
-        client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
-    for folder, path in record.artifacts.items():
-        if path.is_dir():
-            client.log_artifacts(run_id, str(path), folder or None)
-        else:
-            client.log_artifact(run_id, str(path), folder or None)
-    client.set_terminated(run_id)
-    return run_id
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings as one level of dotted names."""
-    result: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            result.update(flat(value, f"{prefix}{name}."))
-        else:
-            result[f"{prefix}{name}"] = value
-    return result
+def without_login(address: str) -> str:
+    """Return an address without user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", address)

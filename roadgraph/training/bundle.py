@@ -22,6 +22,7 @@ from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 from roadgraph.settings import ModelSettings
 from roadgraph.storage import whole_folder, write_json
 from roadgraph.training.adjustment import Adjustments
+from roadgraph.training.seen_time import SeenTime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,7 @@ class Bundle:
         adjustments: of its answers, set on the validation span.
         segment_ids: the network's segments in their order.
         network_fingerprint: of segments and links.
+        seen: the time that it was made from.
         metrics: rows of the table of results.
         history: figures of every epoch.
     """
@@ -75,6 +77,7 @@ class Bundle:
     adjustments: Adjustments
     segment_ids: tuple[str, ...]
     network_fingerprint: str
+    seen: SeenTime
     metrics: list[dict[str, Any]]
     history: list[dict[str, float]]
 
@@ -98,6 +101,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             "timezone": bundle.timezone,
             "city": bundle.city,
             "adjustments": bundle.adjustments.to_dict(),
+            "seen": bundle.seen.to_dict(),
+            "seen_until": bundle.seen.until.isoformat(),
         },
         "classes.json": {
             "congestion": {name: place for place, name in enumerate(CONGESTION_CLASSES)},
@@ -137,7 +142,8 @@ def read_bundle(folder: Path) -> Bundle:
     """Read what :func:`write_bundle` wrote.
 
     Raises:
-        BundleError: the folder or a file of it is missing, or the weights do not fit.
+        BundleError: the folder or a file of it is missing, the weights do not fit, or it is an
+            older bundle that does not say which time it has seen.
     """
     if not folder.is_dir():
         there = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
@@ -151,6 +157,11 @@ def read_bundle(folder: Path) -> Bundle:
         settings = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
         options = ModelSettings(**{**settings["model"], "tasks": tuple(settings["model"]["tasks"])})
         features = found["features.json"]
+        if "city" in features and "seen" not in features:
+            raise BundleError(
+                f"bundle {folder} is an older one that does not say which time it has seen; "
+                "train it again: roadgraph train"
+            )
         model = build_model(
             options,
             settings["size"],
@@ -174,6 +185,7 @@ def read_bundle(folder: Path) -> Bundle:
             adjustments=Adjustments.from_dict(features["adjustments"]),
             segment_ids=tuple(found["network.json"]["segment_ids"]),
             network_fingerprint=found["network.json"]["fingerprint"],
+            seen=SeenTime.from_dict(features["seen"]),
             metrics=found["metrics.json"],
             history=found["training_history.json"],
         )

@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,8 +122,9 @@ def test_a_baselines_run_has_the_scores_of_its_forecast_from_the_judges_origins(
         "key",
         tmp_path / "run",
     )
-    expected = judge.verdict(majority_class(judge.dataset, judge.origins))
+    expected = judge.verdict(partial(majority_class, judge.dataset))
     pd.testing.assert_frame_equal(run.verdict.scores, expected.scores)
+    pd.testing.assert_frame_equal(run.verdict.validation_scores, expected.validation_scores)
 
 
 def test_making_a_baseline_is_its_training_and_its_forecasts_are_timed_apart(

@@ -40,14 +40,30 @@ def begun(settings: Settings, titles: Sequence[str] = TITLES) -> list[str]:
     return found
 
 
+def pictures_of(compared: Compared) -> list[dict[str, int]]:
+    """Return the inode of each picture of each run: another one for a file that is new."""
+    return [
+        {kind: path.stat().st_ino for kind, path in run.pictures.items()} for run in compared.runs
+    ]
+
+
 @pytest.fixture
-def nothing_is_run(compared: Compared, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the pictures out, which take longer than a toy's training."""
+    monkeypatch.setattr(compare, "draw_pictures", lambda *_: None)
+
+
+@pytest.fixture
+def nothing_is_run(
+    compared: Compared, monkeypatch: pytest.MonkeyPatch, nothing_is_drawn: None
+) -> None:
     """Let every run that begins end at once, without a file."""
 
     def run(*arguments: Any) -> Run:
         del arguments
         return compared.runs[0]
 
+    del nothing_is_drawn
     monkeypatch.setattr(compare, "run_baseline", run)
     monkeypatch.setattr(compare, "train_member", run)
 
@@ -119,6 +135,17 @@ def test_scores_have_a_row_a_run_horizon_and_part(compared: Compared) -> None:
     assert set(scores.loc[~scores["baseline"], "model"]) == set(TITLES)
 
 
+def test_validation_scores_have_a_row_a_run_and_horizon(compared: Compared) -> None:
+    scores = compared.validation_scores
+    assert set(scores["part"]) == {ALL}
+    assert list(zip(scores["model"], scores["seed"], scores["horizon_min"], strict=True)) == [
+        (run.facts.title, run.facts.seed, minutes) for run in compared.runs for minutes in (15, 30)
+    ]
+    assert set(scores.loc[scores["baseline"], "model"]) == set(BASELINES)
+    assert (scores.groupby("horizon_min")["cells"].nunique() == 1).all()
+    assert scores[["macro_f1", "accuracy"]].notna().all(axis=None)
+
+
 def test_every_forecaster_is_judged_on_the_same_cells(compared: Compared) -> None:
     cells = compared.scores.groupby(["horizon_min", "part"])["cells"]
     assert (cells.nunique() == 1).all()
@@ -175,11 +202,14 @@ def test_a_second_comparison_runs_nothing_and_gives_the_same_scores(
 ) -> None:
     found: list[str] = []
     epochs: list[str] = []
+    before = pictures_of(compared)
     again = compare_members(
         city, members, SEEDS, lambda title, figures: epochs.append(title), found.append
     )
     assert found + epochs == []
+    assert pictures_of(again) == before, "nothing is drawn again"
     pd.testing.assert_frame_equal(again.scores, compared.scores)
+    pd.testing.assert_frame_equal(again.validation_scores, compared.validation_scores)
     pd.testing.assert_frame_equal(again.facts, compared.facts)
 
 
@@ -274,6 +304,7 @@ def test_another_task_runs_everything(city: Settings) -> None:
     assert begun(replace(city, task="nowcast_same_slice")) == [*BASELINES, *MODELS]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_two_tasks_never_share_a_run(
     city: Settings, compared: Compared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +370,7 @@ def test_without_a_truth_there_are_no_scores_against_it(compared: Compared) -> N
     assert compared.truth_scores is None
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_scores_against_the_truth_stand_in_a_table_of_their_own(
     fresh: Settings, tmp_path: Path
 ) -> None:
@@ -356,6 +388,7 @@ def test_scores_against_the_truth_stand_in_a_table_of_their_own(
     assert truth.loc[row, "speed_mae_kph"].tolist() == pytest.approx([5, 5], abs=0.1)
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_comparison_of_no_member_is_one_of_the_baselines(fresh: Settings) -> None:
     compared = compare_members(fresh, [], SEEDS)
     assert [run.facts.title for run in compared.runs] == BASELINES
@@ -363,6 +396,7 @@ def test_a_comparison_of_no_member_is_one_of_the_baselines(fresh: Settings) -> N
     assert compared.failures == ()
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_an_interrupted_comparison_goes_on_where_it_was(
     fresh: Settings, compared: Compared
 ) -> None:
@@ -380,6 +414,7 @@ def test_an_interrupted_comparison_goes_on_where_it_was(
     pd.testing.assert_frame_equal(again.scores, compared.scores)
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_an_interrupted_training_goes_on_at_its_epoch(
     finished: Settings, compared: Compared
 ) -> None:
@@ -400,6 +435,7 @@ def test_an_interrupted_training_goes_on_at_its_epoch(
     assert len(again.runs[-1].history) == len(compared.runs[-1].history) == 2
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_member_that_fails_is_listed_and_the_others_go_on(
     finished: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,6 +460,7 @@ def test_a_member_that_fails_is_listed_and_the_others_go_on(
     assert rows["seed"].unique().tolist() == [1, 4]
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_member_that_failed_is_tried_again(
     finished: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,6 +500,7 @@ def test_a_single_training_that_fails_raises_its_own_error(
         compare_members(finished, members_of(finished, ["gat-simple"]), [1])
 
 
+@pytest.mark.usefixtures("nothing_is_drawn")
 def test_a_baseline_that_fails_is_listed_and_the_others_go_on(
     finished: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -480,6 +518,16 @@ def test_a_baseline_that_fails_is_listed_and_the_others_go_on(
     assert [run.facts.title for run in compared.runs] == [
         name for name in BASELINES if name != "gradient boosting"
     ]
+
+
+def test_a_run_of_an_older_layout_is_run_again(finished: Settings) -> None:
+    workspace = Workspace.of(finished)
+    (folder,) = (workspace.root / "runs" / "majority-class").glob("seed-*")
+    (folder / "details.npz").unlink()
+    found: list[str] = []
+    compared = compare_members(finished, [], SEEDS, on_run=found.append)
+    assert found == ["majority class"]
+    assert {"confusion", "error-by-hour"} <= set(compared.runs[2].pictures)
 
 
 def test_what_is_named_twice_runs_once(city: Settings, compared: Compared) -> None:

@@ -6,51 +6,27 @@ import pandas as pd
 import pytest
 
 from roadgraph.comparison import results
-from roadgraph.comparison.compare import Compared, Failure
-from roadgraph.comparison.results import (
-    TRIVIAL,
-    notes_of,
-    shown_facts,
-    verdicts_of,
-    write_results,
-)
-from roadgraph.comparison.runs import Run
+from roadgraph.comparison.compare import Compared
+from roadgraph.comparison.results import picture_name, write_results
 from roadgraph.evaluation.comparison import means_and_spreads, verdict_table, with_costs
-from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
+from roadgraph.evaluation.parts import ALL
 from roadgraph.settings import Settings
-from tests.comparison.toy import baseline_run, model_run, quick_settings, toy_judge
+from tests.comparison.toy import (
+    baseline_run,
+    compared_of,
+    model_run,
+    quick_settings,
+    toy_comparison,
+    with_truth,
+)
 
 SETTINGS = quick_settings()
 FULL_HEADING = "## Congestion and rush hour in full"
+KINDS = (
+    "rush-hour-confusion", "confusion", "learning-curves", "reliability", "error-by-hour",
+    "error-map",
+)  # fmt: skip
 TABLES = {"results.csv", "comparison.csv", "verdicts.csv", "runs.csv", "results.md", "plots"}
-
-
-def compared_of(*runs: Run, failures: tuple[Failure, ...] = ()) -> Compared:
-    return Compared(runs, failures, toy_judge(SETTINGS))
-
-
-def toy_comparison(folder: Path) -> Compared:
-    """Return a baseline and a graph model that beats it and its own control, two seeds each."""
-    return compared_of(
-        baseline_run("persistence", folder, {"macro_f1": 0.4, "speed_mae_kph": 6.0}),
-        model_run("gcn-simple", 1, folder, {"macro_f1": 0.7, "speed_mae_kph": 4.0}),
-        model_run("gcn-simple", 2, folder, {"macro_f1": 0.8, "speed_mae_kph": 5.0}),
-        model_run("gcn-simple-self-loops", 1, folder, {"macro_f1": 0.5, "speed_mae_kph": 4.0}),
-        model_run("gcn-simple-self-loops", 2, folder, {"macro_f1": 0.5, "speed_mae_kph": 5.0}),
-    )
-
-
-def with_truth(compared: Compared) -> Compared:
-    """Judge against a truth on which every F1 is 0.25."""
-    runs = [
-        replace(
-            run,
-            verdict=replace(run.verdict, truth_scores=run.verdict.scores.assign(macro_f1=0.25)),
-        )
-        for run in compared.runs
-    ]
-    judge = replace(compared.judge, truth=compared.judge.dataset.score_labels)
-    return replace(compared, runs=tuple(runs), judge=judge)
 
 
 def main_table(folder: Path) -> list[str]:
@@ -59,36 +35,27 @@ def main_table(folder: Path) -> list[str]:
     return [line for line in lines[: lines.index(FULL_HEADING)] if line.startswith("|")]
 
 
-def with_hidden(compared: Compared) -> Compared:
-    """Split the cells: on hidden segments graph models have an F1 that is 0.3 lower."""
-    runs = []
-    for run in compared.runs:
-        rows = run.verdict.scores
-        lower = 0.0 if run.facts.baseline or run.facts.title.endswith("self-loops") else 0.3
-        parts = [
-            rows,
-            rows.assign(part=OBSERVED_SEGMENTS),
-            rows.assign(part=HIDDEN_SEGMENTS, macro_f1=rows["macro_f1"] - lower),
-        ]
-        runs.append(replace(run, verdict=replace(run.verdict, scores=pd.concat(parts))))
-    return replace(compared, runs=tuple(runs))
-
-
 def titles_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list that the titles of all pictures will be put into, none being drawn."""
     titles: list[str] = []
-    for name, place in (
-        ("plot_learning_curves", 1),
-        ("plot_confusion", 1),
-        ("plot_scores", 3),
-        ("plot_coverage", 1),
-    ):
+    for name, place in (("plot_scores", 3), ("plot_coverage", 1)):
 
         def draw(*arguments: object, place: int = place) -> None:
             titles.append(str(arguments[place]))
 
         monkeypatch.setattr(results, name, draw)
     return titles
+
+
+def pictures_by_forecaster(folder: Path) -> dict[str, set[str]]:
+    """Return the kinds of pictures of each forecaster, and under "" those of none."""
+    found: dict[str, set[str]] = {}
+    for name in names_in(folder):
+        stem = name.removesuffix(".png")
+        kind = next((kind for kind in KINDS if stem.endswith(f"-{kind}")), None)
+        key = "" if kind is None else stem.removesuffix(f"-{kind}")
+        found.setdefault(key, set()).add(kind or name)
+    return found
 
 
 def names_in(folder: Path) -> set[str]:
@@ -157,47 +124,25 @@ def test_a_second_table_has_the_rest_of_congestion_and_rush_hour(tmp_path: Path)
 
 
 def test_every_run_has_its_pictures(written: Path) -> None:
-    baselines = ("persistence", "historical-average", "majority-class", "gradient-boosting")
+    plots = pictures_by_forecaster(written / "plots")
+    of_all = {"macro_f1.png", "speed_mae_kph.png", "interval_coverage.png"}
+    assert plots.pop("") == of_all
+    classes = {"confusion", "rush-hour-confusion", "error-by-hour"}
+    assert plots.pop("majority-class") == classes
+    for name in ("persistence", "historical-average"):
+        assert plots.pop(name) == {*classes, "error-map"}
+    assert plots.pop("gradient-boosting") == {*classes, "error-map", "reliability"}
+    every = {*classes, "error-map", "reliability", "learning-curves"}
     models = [f"{name}-seed-{seed}" for name in ("mlp-simple", "gcn-enhanced") for seed in (1, 2)]
-    assert names_in(written / "plots") == {
-        *(f"{name}-confusion.png" for name in (*baselines, *models)),
-        *(f"{name}-learning-curves.png" for name in models),
-        "macro_f1.png",
-        "speed_mae_kph.png",
-        "interval_coverage.png",
-    }
+    assert plots == dict.fromkeys(models, every)
 
 
-def test_seeds_that_learned_differently_have_different_pictures(tmp_path: Path) -> None:
-    compared = compared_of(
-        *(
-            model_run("mlp-simple", seed, tmp_path, {"macro_f1": 0.5}, loss=1.0 / seed)
-            for seed in (1, 2)
-        )
-    )
-    runs = [
-        replace(run, verdict=replace(run.verdict, confusion=np.eye(4, dtype=int) * run.facts.seed))
-        for run in compared.runs
-    ]
-    write_results(replace(compared, runs=tuple(runs)), SETTINGS, tmp_path / "results")
-    plots = tmp_path / "results" / "plots"
-    for kind in ("confusion", "learning-curves"):
-        first, second = (
-            (plots / f"mlp-simple-seed-{seed}-{kind}.png").read_bytes() for seed in (1, 2)
-        )
-        assert first != second
-
-
-def test_the_titles_of_pictures_name_the_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    titles = titles_of(monkeypatch)
-    write_results(toy_comparison(tmp_path), SETTINGS, tmp_path / "results")
-    assert titles[:2] == [
-        "gcn-simple, seed 1: learning curves",
-        "gcn-simple, seed 2: learning curves",
-    ]
-    assert not any("trivial" in title for title in titles)
+def test_pictures_of_runs_are_those_of_their_folders(written: Path, compared: Compared) -> None:
+    for run in compared.runs:
+        assert run.pictures
+        for kind, picture in run.pictures.items():
+            copy = written / "plots" / picture_name(run.facts, kind)
+            assert copy.read_bytes() == picture.read_bytes()
 
 
 def test_the_trivial_task_is_marked_in_tables_and_pictures(
@@ -210,7 +155,6 @@ def test_the_trivial_task_is_marked_in_tables_and_pictures(
             run,
             verdict=replace(
                 run.verdict,
-                confusion=np.eye(4, dtype=int),
                 scores=run.verdict.scores.assign(interval_coverage=0.8),
             ),
         )
@@ -218,8 +162,7 @@ def test_the_trivial_task_is_marked_in_tables_and_pictures(
     ]
     trivial = replace(SETTINGS, task="nowcast_same_slice")
     write_results(replace(compared, runs=tuple(runs)), trivial, tmp_path / "results")
-    # a confusion matrix of 5 runs, curves of 4, and 3 of the whole comparison
-    assert len(titles) == 12
+    assert len(titles) == 3
     assert all(title.endswith("(trivial: nowcast)") for title in titles)
     for name in ("results", "comparison", "verdicts", "results_truth"):
         assert pd.read_csv(tmp_path / "results" / f"{name}.csv")["trivial"].all()
@@ -230,6 +173,7 @@ def test_the_text_has_every_section_and_every_forecaster(written: Path) -> None:
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == [
         "# Results, toy, test span, every cell with a label",
+        "## Congestion, rush hour and speed",
         FULL_HEADING,
         "## Better, worse or tie",
         "## Runs",
@@ -287,10 +231,7 @@ def test_a_figure_that_no_forecaster_has_gets_no_picture(tmp_path: Path) -> None
         model_run("mlp-simple", 1, tmp_path, {"speed_mae_kph": 5.0}),
     )
     write_results(compared, SETTINGS, tmp_path / "results")
-    assert names_in(tmp_path / "results" / "plots") == {
-        "mlp-simple-seed-1-learning-curves.png",
-        "speed_mae_kph.png",
-    }
+    assert names_in(tmp_path / "results" / "plots") == {"speed_mae_kph.png"}
 
 
 def test_new_results_take_the_place_of_the_old_ones(tmp_path: Path) -> None:
@@ -309,117 +250,12 @@ def test_what_fails_while_writing_leaves_the_old_results(
     folder = tmp_path / "made" / "results"
     write_results(toy_comparison(tmp_path), SETTINGS, folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    monkeypatch.setattr(results, "plot_learning_curves", fail)
+    monkeypatch.setattr(results, "plot_scores", fail)
     other = compared_of(model_run("mlp-simple", 1, tmp_path, {"macro_f1": 0.1}))
     with pytest.raises(RuntimeError, match="no font"):
         write_results(other, SETTINGS, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert names_in(folder.parent) == {"results"}
-
-
-def test_runs_are_shown_with_parameters_and_medians_of_times(tmp_path: Path) -> None:
-    compared = compared_of(
-        baseline_run("persistence", tmp_path, {}),
-        *(model_run("mlp-simple", seed, tmp_path, {}) for seed in (1, 2, 6)),
-    )
-    assert shown_facts(compared).to_dict("records") == [
-        {
-            "model": "persistence",
-            "parameters": "-",
-            "seeds": 1,
-            "training, s": "0.5",
-            "prediction, ms": "1.0",
-            "diagnosis": "-",
-        },
-        {
-            "model": "mlp-simple",
-            "parameters": "1,234",
-            "seeds": 3,
-            "training, s": "20.0",
-            "prediction, ms": "4.0",
-            "diagnosis": "it went well",
-        },
-    ]
-
-
-def test_a_plain_comparison_of_models_without_graph_needs_no_note(tmp_path: Path) -> None:
-    compared = compared_of(
-        baseline_run("persistence", tmp_path, {"macro_f1": 0.4}),
-        model_run("mlp-simple", 1, tmp_path, {"macro_f1": 0.5}),
-    )
-    assert notes_of(compared, SETTINGS) == []
-
-
-def test_the_trivial_task_is_noted_first(tmp_path: Path) -> None:
-    trivial = replace(SETTINGS, task="nowcast_same_slice")
-    compared = toy_comparison(tmp_path)
-    assert notes_of(compared, trivial) == [TRIVIAL, *notes_of(compared, SETTINGS)]
-    assert TRIVIAL not in notes_of(compared, replace(SETTINGS, task="estimate_hidden"))
-
-
-def test_rush_hour_by_the_clock_is_noted(tmp_path: Path) -> None:
-    clock = quick_settings(labels={"rush_hour": "clock"})
-    (note,) = set(notes_of(toy_comparison(tmp_path), clock)) - set(
-        notes_of(toy_comparison(tmp_path), SETTINGS)
-    )
-    assert note == "Rush hour is a function of the clock here, so its score says nothing."
-
-
-def test_what_a_control_says_of_its_graph_model_is_noted(tmp_path: Path) -> None:
-    (note,) = notes_of(toy_comparison(tmp_path), SETTINGS)
-    assert note == (
-        "gcn-simple: the graph helps (macro_f1); otherwise the graph has not been shown to help "
-        "(speed_mae_kph 4.500, control 4.500, tie)."
-    )
-
-
-def test_hidden_segments_have_verdicts_and_sentences_of_their_own(tmp_path: Path) -> None:
-    compared = with_hidden(toy_comparison(tmp_path))
-    write_results(compared, SETTINGS, tmp_path / "results")
-    text = (tmp_path / "results" / "results.md").read_text("utf-8")
-    _, below = text.split("## Better, worse or tie")
-    section, _ = below.split("## Runs")
-    everywhere, rest = section.split("### On observed segments")
-    observed, hidden = rest.split("### On hidden segments")
-    row = "| graph against its control | gcn-simple | gcn-simple-self-loops | macro F1 |"
-    assert f"{row} 0.750 | 0.500 | 0.071 | better |" in everywhere
-    assert f"{row} 0.750 | 0.500 | 0.071 | better |" in observed
-    assert f"{row} 0.450 | 0.500 | 0.071 | tie |" in hidden
-    verdicts = pd.read_csv(tmp_path / "results" / "verdicts.csv")
-    assert verdicts["part"].unique().tolist() == [ALL, OBSERVED_SEGMENTS, HIDDEN_SEGMENTS]
-    general, of_hidden = notes_of(compared, SETTINGS)
-    assert [general] == notes_of(toy_comparison(tmp_path), SETTINGS)
-    assert of_hidden == (
-        "gcn-simple on hidden segments: the graph has not been shown to help (macro_f1 0.450, "
-        "control 0.500, tie; speed_mae_kph 4.500, control 4.500, tie)."
-    )
-
-
-def test_the_text_says_when_hidden_segments_alone_are_judged(tmp_path: Path) -> None:
-    estimate = replace(SETTINGS, task="estimate_hidden")
-    write_results(with_truth(toy_comparison(tmp_path)), estimate, tmp_path / "results")
-    text = (tmp_path / "results" / "results.md").read_text("utf-8")
-    assert text.startswith("# Results, toy, test span, hidden segments, every cell with a label\n")
-    assert "Hidden segments alone are judged" in text
-    assert "simulator's truth, every hidden segment with a vehicle\n" in text
-
-
-def test_without_hidden_segments_there_is_one_table_of_verdicts(tmp_path: Path) -> None:
-    compared = toy_comparison(tmp_path)
-    assert verdicts_of(compared.scores)["part"].unique().tolist() == [ALL]
-    write_results(compared, SETTINGS, tmp_path / "results")
-    assert "### On" not in (tmp_path / "results" / "results.md").read_text("utf-8")
-
-
-def test_a_member_that_failed_is_noted_and_stands_in_the_text(tmp_path: Path) -> None:
-    compared = compared_of(
-        baseline_run("persistence", tmp_path, {"macro_f1": 0.4}),
-        failures=(Failure("roadnet-simple", 3, "too few roads"),),
-    )
-    note = "roadnet-simple with seed 3 failed and is missing: too few roads"
-    assert notes_of(compared, SETTINGS) == [note]
-    write_results(compared, SETTINGS, tmp_path / "results")
-    assert f"* {note}\n" in (tmp_path / "results" / "results.md").read_text("utf-8")
 
 
 def test_parts_stand_in_the_last_section_alone(written: Path, compared: Compared) -> None:

@@ -92,12 +92,24 @@ def test_a_trained_models_run_can_be_read_again(run: Run) -> None:
 def test_the_bundle_gives_the_forecast_that_was_judged(
     run: Run, bundle: Bundle, judge: Judge
 ) -> None:
-    forecast = bundle.adjustments.forecast(
-        "gcn-simple", judge.origins, said(bundle, judge.dataset, judge.origins)
+    verdict = judge.verdict(
+        lambda origins: bundle.adjustments.forecast(
+            "gcn-simple", origins, said(bundle, judge.dataset, origins)
+        )
     )
-    verdict = judge.verdict(forecast)
     pd.testing.assert_frame_equal(verdict.scores, run.verdict.scores, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        verdict.validation_scores, run.verdict.validation_scores, check_dtype=False
+    )
     np.testing.assert_array_equal(verdict.confusion, run.verdict.confusion)
+
+
+def test_what_a_refit_learned_from_the_validation_span_is_not_in_the_scores_there(
+    run: Run, tmp_path: Path
+) -> None:
+    refitted = trained(tmp_path, replace(SETTINGS, training=replace(SETTINGS.training, refit=True)))
+    pd.testing.assert_frame_equal(refitted.verdict.validation_scores, run.verdict.validation_scores)
+    assert not refitted.verdict.scores.equals(run.verdict.scores)
 
 
 def test_the_adjustment_is_that_of_the_validation_span(bundle: Bundle, judge: Judge) -> None:
@@ -152,7 +164,7 @@ def test_the_bundle_names_no_folder_of_this_machine(tmp_path: Path) -> None:
     run = trained(tmp_path, settings)
     assert str(tmp_path) not in (run.bundle / "config.yaml").read_text("utf-8")
     content = read_bundle(run.bundle).settings
-    assert content["workspace"] == "work"
+    assert "workspace" not in content
     assert content["city"]["roads"] == "roads.geojson"
     assert content["city"]["detector_ids"] == "ids.txt"
 

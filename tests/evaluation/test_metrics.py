@@ -117,11 +117,17 @@ def test_calibration_error_by_hand() -> None:
 
 
 def test_reliability_by_hand() -> None:
-    probability = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
-    confidence, right, size = metrics.reliability(np.array([0, 1, 0]), probability, bins=4)
+    confidence, share, size = metrics.reliability(
+        np.array([0.8, 1.0, 0.6]), np.array([True, False, True]), bins=4
+    )
     np.testing.assert_array_equal(size, [0, 0, 1, 2])
     np.testing.assert_allclose(confidence, [np.nan, np.nan, 0.6, 0.9])
-    np.testing.assert_allclose(right, [np.nan, np.nan, 1, 0.5])
+    np.testing.assert_allclose(share, [np.nan, np.nan, 1, 0.5])
+
+
+def test_the_mean_of_a_group_without_values_is_not_a_number() -> None:
+    means = metrics.mean_by_group(np.array([1.0, 4.0, 3.0]), np.array([2, 0, 2]), 4)
+    np.testing.assert_array_equal(means, [4, np.nan, 2, np.nan])
 
 
 def test_errors_of_speeds_by_hand() -> None:

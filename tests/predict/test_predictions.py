@@ -17,6 +17,7 @@ from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
+from roadgraph.training.seen_time import SeenTime
 from tests.dataset.toy import MONDAY, toy_settings, waves
 from tests.toy import crossroads_network, straight_network
 
@@ -68,6 +69,7 @@ def bundle() -> Bundle:
         ),
         segment_ids=tuple(NETWORK.segment_ids),
         network_fingerprint=NETWORK.fingerprint(),
+        seen=SeenTime.of(dataset),
         metrics=[],
         history=[],
     )

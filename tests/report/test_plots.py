@@ -1,15 +1,18 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import geopandas as gpd
 import matplotlib.image as images
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
+from shapely.geometry import LineString
 
 from roadgraph.report import plots
-from roadgraph.report.style import CLASS_COLOURS
-from tests.toy import crossroads_network, network_of, straight_network, straight_segments
+from roadgraph.report.style import CLASS_COLOURS, new_figure
+from tests.toy import crossroads_network, network_of, point, straight_network, straight_segments
 
 
 def colours_of(path: Path) -> set[tuple[int, int, int]]:
@@ -80,7 +83,9 @@ def test_other_plots_are_pictures_of_their_figures(tmp_path: Path) -> None:
         }
     )
     plots.plot_learning_curves(history, "gcn", tmp_path / "curves.png")
-    plots.plot_confusion(np.diag([5, 4, 3, 2]), "gcn", tmp_path / "confusion.png")
+    plots.plot_confusion(
+        np.diag([5, 4, 3, 2]), list("abcd"), "cells", "gcn", tmp_path / "confusion.png"
+    )
     plots.plot_scores(scores, "macro_f1", "macro F1", "Test", tmp_path / "scores.png")
     plots.plot_network(straight_network(), tmp_path / "network.png")
     for name, colour in (
@@ -139,3 +144,26 @@ def test_the_same_network_gives_the_same_picture(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         plots.plot_network(crossroads_network(), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_lines_are_drawn_8_metres_to_their_left() -> None:
+    axes = new_figure(2, 2).subplots()
+    # A to the east and north_out to the north, from the same place.
+    lines = gpd.GeoSeries(
+        [
+            LineString([point(0), point(50), point(100)]),
+            LineString([point(0), point(0, 100)]),
+        ]
+    )
+    plots.draw_lines(axes, lines, "black", 1.0)
+    (drawn,) = axes.collections
+    assert isinstance(drawn, LineCollection)
+    east, north = drawn.get_segments()
+    np.testing.assert_allclose(east, [point(0, 8), point(50, 8), point(100, 8)], atol=1e-6)
+    np.testing.assert_allclose(north, [point(-8), point(-8, 100)], atol=1e-6)
+
+
+def test_no_line_draws_nothing() -> None:
+    axes = new_figure(2, 2).subplots()
+    plots.draw_lines(axes, gpd.GeoSeries([]), "black", 1.0)
+    assert len(axes.collections[0].get_paths()) == 0

@@ -1,19 +1,30 @@
+import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from roadgraph.config import settings_to_dict
-from roadgraph.errors import SettingsError
+from roadgraph.errors import SettingsError, TrackingError
 from roadgraph.settings import Settings, TrackingSettings
-from roadgraph.tracking.store import Record, flat, record_runs, tracking_uri
+from roadgraph.tracking import store as store_module
+from roadgraph.tracking.store import Store, tracking_uri, without_login
 from roadgraph.workspace import Workspace
+from tests.tracking.toy import store_of, toy_workspace
+
+
+@pytest.fixture(autouse=True)
+def _no_store_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def store_at(uri: str, **tracking: object) -> Store:
+    return store_of(Settings(tracking=TrackingSettings(uri=uri, **tracking)))  # type: ignore[arg-type]
 
 
 def test_the_store_is_the_setting_then_the_environment_then_the_workspaces_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings = Settings(workspace=str(tmp_path))
     workspace = Workspace.of(settings)
     assert tracking_uri(settings, workspace) == f"sqlite:///{tmp_path}/mlflow.db"
@@ -23,65 +34,119 @@ def test_the_store_is_the_setting_then_the_environment_then_the_workspaces_own(
     assert tracking_uri(chosen, workspace) == "sqlite:///own.db"
 
 
-def test_settings_are_flattened_with_dots() -> None:
-    assert flat({"a": 1, "b": {"c": 2, "d": {"e": 3}}}) == {"a": 1, "b.c": 2, "b.d.e": 3}
+@pytest.mark.parametrize("uri", ["nonsense://nowhere", "file:///tmp/mlruns", "mlruns", "a:b@c"])
+def test_a_kind_of_store_that_there_is_not_is_refused_before_anything_is_trained(uri: str) -> None:
+    with pytest.raises(SettingsError, match=r"set tracking.uri or MLFLOW_TRACKING_URI to a server"):
+        store_at(uri)
 
 
-def test_a_run_holds_parameters_metrics_by_epoch_tags_and_artifacts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_refusal_shows_no_password() -> None:
+    with pytest.raises(SettingsError) as error:
+        store_at("ftp://ann:geheim@host/")
+    assert "geheim" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "name", "pages"),
+    [
+        ("http://ann:pw@host:5000/x/", "http://ann:***@host:5000/x/", "http://host:5000/x"),
+        ("postgresql+psycopg2://a:b@db/m", "postgresql+psycopg2://a:***@db/m", None),
+        ("sqlite:///some/mlflow.db", "sqlite:///some/mlflow.db", None),
+    ],
+)
+def test_a_store_is_named_without_its_password(uri: str, name: str, pages: str | None) -> None:
+    store = store_at(uri)
+    assert store.name == name
+    assert store.pages == (pages or "http://127.0.0.1:5000")
+    assert (store.artifacts is None) == uri.startswith("http")
+
+
+def test_a_runs_page_is_where_the_settings_say() -> None:
+    store = store_at("http://10.0.0.1:5000", ui="https://mlflow.example.org/")
+    assert store.page("7", "abc") == "https://mlflow.example.org/#/experiments/7/runs/abc"
+
+
+def test_a_login_is_cut_off_as_a_whole() -> None:
+    assert without_login("https://ann:p@ss@host/a@b") == "https://host/a@b"
+
+
+def test_calls_end_soon_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    settings = Settings(workspace=str(tmp_path))
-    workspace = Workspace.of(settings)
-    bundle = tmp_path / "bundle"
-    bundle.mkdir()
-    (bundle / "config.yaml").write_text("size: simple\n", "utf-8")
-    note = tmp_path / "results.md"
-    note.write_text("# Results\n", "utf-8")
-    record = Record(
-        "gcn-enhanced",
-        settings_to_dict(settings),
-        history=[
-            {"epoch": 0, "val_loss": 2.0, "learning_rate": 0.001},
-            {"epoch": 1, "val_loss": 1.5, "learning_rate": float("nan")},
-        ],
-        metrics={"test/congestion/macro_f1/30min": 0.5, "test/speed/mae_kph/30min": float("nan")},
-        tags={"kind": "model"},
-        artifacts={"": note, "bundle": bundle},
-    )
-    (run_id,) = record_runs([record], settings, workspace)
-    client = MlflowClient(tracking_uri(settings, workspace))
-    run = client.get_run(run_id)
-    assert run.info.run_name == "gcn-enhanced"
-    assert run.info.status == "FINISHED"
-    assert run.data.params["training.max_epochs"] == str(settings.training.max_epochs)
-    assert run.data.tags["kind"] == "model"
-    assert run.data.metrics["test/congestion/macro_f1/30min"] == 0.5
-    assert "test/speed/mae_kph/30min" not in run.data.metrics
-    losses = client.get_metric_history(run_id, "val_loss")
-    assert [(point.step, point.value) for point in losses] == [(0, 2.0), (1, 1.5)]
-    assert {item.path for item in client.list_artifacts(run_id)} == {"results.md", "bundle"}
-    assert [item.path for item in client.list_artifacts(run_id, "bundle")] == ["bundle/config.yaml"]
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    store_at("http://127.0.0.1:9", timeout_s=3).client()
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "3"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "5"
 
 
-def test_runs_of_one_city_share_an_experiment_of_its_name(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_all_runs_of_a_city_share_an_experiment_of_its_name(
+    tmp_path: Path, empty_store: Path
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    settings = Settings(workspace=str(tmp_path))
-    workspace = Workspace.of(settings)
-    for name in ("one", "two"):
-        record_runs([Record(name, {})], settings, workspace)
-    client = MlflowClient(tracking_uri(settings, workspace))
-    experiment = client.get_experiment_by_name("sample")
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
-    assert {run.info.run_name for run in runs} == {"one", "two"}
+    settings = toy_workspace(tmp_path, empty_store)
+    store = store_of(settings)
+    client = store.client()
+    first = store.experiment(client, "toy")
+    assert store.experiment(client, "toy") == first
+    experiment = client.get_experiment(first)
+    assert experiment.name == "toy"
+    place = (Path(settings.workspace) / "mlartifacts").resolve().as_uri()
+    assert experiment.artifact_location == place
 
 
-def test_a_store_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
-    settings = Settings(
-        workspace=str(tmp_path), tracking=TrackingSettings(uri="nonsense://nowhere")
-    )
-    with pytest.raises(SettingsError, match="MLflow store 'nonsense://nowhere' cannot be used"):
-        record_runs([Record("one", {})], settings, Workspace.of(settings))
+def test_an_experiment_that_another_machine_made_meanwhile_is_taken(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    store = store_of(toy_workspace(tmp_path, empty_store))
+    client = store.client()
+    made = client.create_experiment("toy")
+
+    class Late:
+        """Sees the experiment at the second look alone."""
+
+        def __init__(self) -> None:
+            self.looks = 0
+
+        def get_experiment_by_name(self, name: str) -> object:
+            self.looks += 1
+            return client.get_experiment_by_name(name) if self.looks > 1 else None
+
+        def create_experiment(self, name: str, artifact_location: str) -> str:
+            return client.create_experiment(name, artifact_location=artifact_location)
+
+    assert store.experiment(Late(), "toy") == made  # type: ignore[arg-type]
+
+
+def test_a_name_that_mlflow_refuses_is_its_error(tmp_path: Path, empty_store: Path) -> None:
+    store = store_of(toy_workspace(tmp_path, empty_store))
+    with pytest.raises(MlflowException):
+        store.experiment(store.client(), "")
+
+
+def _hold(path: Path, started: object, ended: object) -> None:
+    from filelock import FileLock
+
+    with FileLock(path):
+        started.set()  # type: ignore[attr-defined]
+        ended.wait(60)  # type: ignore[attr-defined]
+
+
+def test_a_store_that_another_process_holds_for_long_is_an_error_that_names_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.1)
+    store = store_of(Settings(workspace=str(tmp_path)))
+    context = multiprocessing.get_context("spawn")
+    started, ended = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(store.lock, started, ended))
+    process.start()
+    assert started.wait(60)
+    with (
+        pytest.raises(TrackingError, match=r"held the MLflow store .*\.tracking\.lock"),
+        store.held(),
+    ):
+        pass
+    ended.set()
+    process.join(60)
+    with store.held():
+        assert store.lock.is_file()

@@ -15,6 +15,7 @@ from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
+from roadgraph.training.seen_time import SeenTime
 from tests.dataset.toy import toy_dataset, toy_settings
 
 SETTINGS = toy_settings(model={"name": "gcn"}, training={"max_epochs": 2, "device": "cpu"})
@@ -51,6 +52,7 @@ def bundle(dataset: Dataset, trained: Trained) -> Bundle:
         ),
         segment_ids=dataset.grid.segment_ids,
         network_fingerprint="abc",
+        seen=SeenTime.of(dataset),
         metrics=[row],
         history=trained.history,
     )
@@ -146,6 +148,23 @@ def test_a_broken_or_older_file_is_an_error_that_names_the_bundle(
 ) -> None:
     (folder / name).write_text(content, "utf-8")
     with pytest.raises(BundleError, match=r"gcn-simple is damaged"):
+        read_bundle(folder)
+
+
+def test_features_say_which_time_was_seen_and_until_when(bundle: Bundle, folder: Path) -> None:
+    features = json.loads((folder / "features.json").read_text("utf-8"))
+    assert set(features["seen"]) == {"train", "validation", "test"}
+    assert features["seen"]["validation"]["end"] == features["seen_until"]
+    assert features["seen_until"] == bundle.seen.until.isoformat()
+
+
+def test_an_older_bundle_that_does_not_say_what_it_has_seen_must_be_trained_again(
+    folder: Path,
+) -> None:
+    features = json.loads((folder / "features.json").read_text("utf-8"))
+    del features["seen"]
+    (folder / "features.json").write_text(json.dumps(features), "utf-8")
+    with pytest.raises(BundleError, match=r"older one .* train it again: roadgraph train"):
         read_bundle(folder)
 
 

@@ -1,0 +1,246 @@
+"""Takes pictures of a city's comparison: its runs and a run's curves in MLflow, and its page.
+
+Run it through `make screenshots` after `roadgraph compare`; it needs the `playwright` package and
+a Chromium of the system. The store is copied first, so that looking at it changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow.entities import Run
+
+FOLDER = Path(__file__).parent
+WORK = FOLDER.parent / "work"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WIDTH_PX, HEIGHT_PX = 1400, 900
+PAGE_SCALE = 0.8
+"""The comparison page is shown smaller, so that its widest table fits."""
+
+START_S = 90
+PARENT = "mlflow.parentRunId"
+CONTROL = "self-loops"
+CURVES = "^(train|val)_(loss|congestion|speed)$"
+"""What a model records by epoch, as the search of its charts takes it."""
+
+SETTLE_MS = 1500  # charts draw themselves in steps
+COLUMN_WIDTHS_PX = {"attributes.`Run Name`": 270, "runDateAndNestInfo": 130, "duration": 80}
+METRIC_WIDTH_PX = 210
+HIDDEN = "[data-assistant-ui] { display: none !important; }"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The runs that the pictures show, and the metrics that the table of runs shows."""
+
+    experiment: str
+    parent: str
+    best: str
+    metrics: list[str]
+
+
+def main() -> None:
+    """Read the command line and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--city", default="sample")
+    parser.add_argument("--minutes", type=int, default=30, help="horizon of the metrics shown")
+    parser.add_argument("--store", default=f"sqlite:///{WORK / 'mlflow.db'}")
+    parser.add_argument("--page", type=Path, help="default: data/work/CITY/results/comparison.html")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--browser", help="path of Chromium; by default the one on the PATH")
+    asked = parser.parse_args()
+    browser = asked.browser or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None or not Path(browser).is_file():
+        sys.exit("no Chromium found: install it (apt-get install chromium) or name it by --browser")
+    page = asked.page or WORK / asked.city / "results" / "comparison.html"
+    if not page.is_file():
+        sys.exit(f"{page}: no such page; run `roadgraph compare` first or name it by --page")
+    store = Path(asked.store.removeprefix("sqlite:///"))
+    if not store.is_file():
+        sys.exit(f"{store}: no such MLflow store; run `roadgraph compare` first or name it by "
+                 "--store sqlite:///FILE")  # fmt: skip
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with served(store) as address, sync_playwright() as playwright:
+        chosen = choose(address, asked.city, asked.minutes)
+        # Chromium's sandbox refuses to run as root, which is who runs in most containers.
+        chromium = playwright.chromium.launch(
+            executable_path=browser, chromium_sandbox=os.geteuid() != 0
+        )
+        tab = chromium.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
+        tab.add_init_script(script=remember(ui_state(chosen)))
+        show_runs(tab, address, chosen)
+        save(tab, asked.out / "mlflow-runs.png")
+        show_curves(tab, address, chosen)
+        save(tab, asked.out / "mlflow-charts.png")
+        tab = chromium.new_page(
+            viewport={
+                "width": round(WIDTH_PX / PAGE_SCALE),
+                "height": round(HEIGHT_PX / PAGE_SCALE),
+            },
+            device_scale_factor=PAGE_SCALE,
+        )
+        tab.goto(page.resolve().as_uri())
+        save(tab, asked.out / "comparison.png")
+        chromium.close()
+
+
+@contextmanager
+def served(store: Path) -> Iterator[str]:
+    """Serve a copy of ``store`` with MLflow on a free port of this machine; yield its address."""
+    with tempfile.TemporaryDirectory() as name, socket.socket() as free:
+        copy, log = Path(name, "mlflow.db"), Path(name, "server.log")
+        with closing(sqlite3.connect(store)) as old, closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{copy}",
+            "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        ]  # fmt: skip
+        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        with log.open("wb") as lines:
+            server = subprocess.Popen(
+                command, cwd=name, env=environment, stdout=lines, stderr=lines
+            )
+        try:
+            wait(server, f"http://127.0.0.1:{port}", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Wait until the server answers."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    sys.exit(f"`mlflow server` did not start:\n{log.read_text('utf-8')[-2000:]}")
+
+
+def choose(address: str, city: str, minutes: int) -> Chosen:
+    """Return the newest comparison of ``city`` and its model with the best macro F1."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
+    experiment = client.get_experiment_by_name(city)
+    if experiment is None:
+        sys.exit(f"the MLflow store has no experiment '{city}'; run `roadgraph compare` for it")
+    metrics = [
+        f"test/{name}/{minutes}min"
+        for name in ("congestion/macro_f1", "congestion/accuracy", "speed/mae_kph")
+    ]
+    runs = client.search_runs(
+        [experiment.experiment_id], order_by=["attributes.start_time DESC"], max_results=5000
+    )
+    parents = [run.info.run_id for run in runs if run.info.run_id in {parent_of(r) for r in runs}]
+    judged = [
+        run
+        for run in runs
+        if parents and parent_of(run) == parents[0]
+        if metrics[0] in run.data.metrics and "val_loss" in run.data.metrics
+        if CONTROL not in run.info.run_name
+    ]
+    if not judged:
+        sys.exit(
+            f"no comparison of '{city}' in the MLflow store has a model with '{metrics[0]}'; "
+            "run `roadgraph compare`, or name another horizon by --minutes"
+        )
+    best = max(judged, key=lambda run: run.data.metrics[metrics[0]])
+    return Chosen(experiment.experiment_id, parents[0], best.info.run_id, metrics)
+
+
+def parent_of(run: Run) -> str | None:
+    """Return the id of the comparison that ``run`` belongs to."""
+    return run.data.tags.get(PARENT)
+
+
+def ui_state(chosen: Chosen) -> dict[str, str]:
+    """Return what MLflow's pages keep in the browser: columns, what is open, no assistant.
+
+    The keys are those of MLflow 3; with another version the pictures may show other columns.
+    """
+    columns = [f"metrics.`{name}`" for name in chosen.metrics]
+    widths = COLUMN_WIDTHS_PX | dict.fromkeys(columns, METRIC_WIDTH_PX)
+    table: dict[str, Any] = {
+        "selectedColumns": columns,
+        "columnOrder": list(widths),
+        "columnWidths": widths,
+        "runsExpanded": {chosen.parent: True},
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+    }
+    experiment = json.dumps([chosen.experiment], separators=(",", ":"))
+    return {
+        f"MLflowLocalStorage-1.1-ExperimentPage-{experiment}-ReactComponentState": json.dumps(
+            table
+        ),
+        "mlflow.workflowType_v1": json.dumps("machine_learning"),
+        "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+        "mlflow.assistant.panelOpen_v1": "false",
+    }
+
+
+def remember(state: dict[str, str]) -> str:
+    """Return a script that puts ``state`` into the browser's store, once."""
+    return f"for (const [key, value] of Object.entries({json.dumps(state)})) " + (
+        "if (localStorage.getItem(key) === null) localStorage.setItem(key, value);"
+    )
+
+
+def show_runs(tab: Page, address: str, chosen: Chosen) -> None:
+    """Open the table of runs with the newest comparison unfolded."""
+    tab.goto(f"{address}/#/experiments/{chosen.experiment}/runs")
+    tab.locator(f'a[href*="{chosen.best}"]').first.wait_for()
+
+
+def show_curves(tab: Page, address: str, chosen: Chosen) -> None:
+    """Open the charts of the best model's losses and scores by epoch."""
+    tab.goto(f"{address}/#/experiments/{chosen.experiment}/runs/{chosen.best}/model-metrics")
+    search = tab.get_by_placeholder("Search metric charts")
+    search.fill(CURVES)
+    search.blur()
+    tab.get_by_text("val_loss").first.wait_for()
+
+
+def save(tab: Page, path: Path) -> None:
+    """Write what ``tab`` shows as a small PNG."""
+    tab.add_style_tag(content=HIDDEN)
+    tab.wait_for_timeout(SETTLE_MS)
+    with Image.open(io.BytesIO(tab.screenshot(animations="disabled"))) as shot:
+        # Of Pillow's ways to 256 colours the one that keeps the lines of a legend apart.
+        few = shot.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+    few.save(path, optimize=True)
+    print(f"{path}: {few.width} x {few.height}, {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Champion, challenger and baselines on the same newest days, which neither model has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from roadgraph.calendar import city_zone, local_days, local_hours
+from roadgraph.comparison.judging import Judge
+from roadgraph.dataset.dataset import hidden_segments
+from roadgraph.dataset.splits import Span
+from roadgraph.errors import BundleError, PromotionError
+from roadgraph.evaluation.baselines import historical_average, persistence
+from roadgraph.evaluation.parts import HIDDEN_SEGMENTS, Parts
+from roadgraph.evaluation.scores import score_forecast, score_table
+from roadgraph.models.graph import road_graph
+from roadgraph.predict.predictions import refuse_other_network
+from roadgraph.tracking.versions import CHALLENGER, CHAMPION
+from roadgraph.training.inference import answers
+
+if TYPE_CHECKING:
+    from roadgraph.dataset.dataset import Dataset, RoadGraph
+    from roadgraph.dataset.grid import SliceGrid
+    from roadgraph.evaluation.forecast import Forecast
+    from roadgraph.network.network import Network
+    from roadgraph.settings import Settings
+    from roadgraph.training.bundle import Bundle
+
+DAY_MIN = 24 * 60
+LEAST_DAYS = 3  # of fewer, the spread is judged by shorter blocks
+BLOCK_HOURS = 3  # longer than a window and the farthest usual horizon
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How champion, challenger and baselines did on the same cells.
+
+    Attributes:
+        scores: rows of :func:`~roadgraph.evaluation.scores.score_table`; ``model`` is
+            ``champion``, ``challenger`` or the name of a baseline. Beside the part ``all``, both
+            models have a part ``without <block>`` for every block of time, all cells but its own.
+        hidden: rows of both models on segments whose observations they did without, part
+            ``hidden segments``; empty where that was not asked or no such segment has a label.
+        start, end: of the judged time, in the city's local time.
+        block: what a block is: ``day`` or ``3 hours``.
+    """
+
+    scores: pd.DataFrame
+    hidden: pd.DataFrame
+    start: pd.Timestamp
+    end: pd.Timestamp
+    block: str
+
+
+def hold_contest(
+    champion: Bundle, challenger: Bundle, dataset: Dataset, network: Network, settings: Settings
+) -> Contest:
+    """Judge both models, each with its own preparation, beside persistence and history.
+
+    Labels are those of ``dataset``. The judged time is the newest ``promotion.days`` days after
+    all that either model or ``dataset`` (free flow, history) has learned from, and a gap of window
+    and farthest horizon.
+
+    Raises:
+        PromotionError: the models are of different kinds, not of this network or not of these
+            settings, or less than a day is left that neither has seen.
+    """
+    bundles = {CHAMPION: champion, CHALLENGER: challenger}
+    refuse_unlike(bundles, dataset, network)
+    window = max(champion.window, challenger.window)
+    span = judged_span(bundles, dataset, window, settings.promotion.days)
+    splits = replace(dataset.splits, test=span)
+    observed_alone = replace(settings, city=replace(settings.city, truth=""))
+    road_class = network.segments["road_class"].astype(str).to_numpy()
+    judge = Judge.of(replace(dataset, window=window, splits=splits), road_class, observed_alone)
+    block, blocks = time_blocks(dataset, span)
+    without = {f"without {name}": blocks != name for name in dict.fromkeys(blocks[span.start :])}
+
+    def scored(forecast: Forecast, parts: Parts) -> pd.DataFrame:
+        minutes = dataset.grid.slice_minutes
+        scores = score_forecast(
+            forecast, judge.labels, span, dataset.horizons, minutes, judge.settings, parts
+        )
+        return score_table(scores)
+
+    tables = [
+        scored(forecast_of(bundle, role, dataset.grid, dataset.graph, judge.origins), parts)
+        for role, bundle in bundles.items()
+        for parts in [Parts(slices=without)]
+    ]
+    tables += [
+        scored(persistence(dataset, judge.origins), Parts()),
+        scored(historical_average(dataset, judge.origins, settings), Parts()),
+    ]
+    hidden = _hidden_segments(dataset, settings)
+    unseen = dataset.grid.without(hidden)
+    blind = [
+        scored(
+            forecast_of(bundle, role, unseen, dataset.graph, judge.origins),
+            Parts(segments={HIDDEN_SEGMENTS: hidden}),
+        )
+        for role, bundle in bundles.items()
+        if hidden.any()
+    ]
+    on_hidden = pd.concat(blind, ignore_index=True) if blind else tables[0].iloc[:0]
+    starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
+    return Contest(
+        pd.concat(tables, ignore_index=True),
+        on_hidden[on_hidden["part"] == HIDDEN_SEGMENTS],
+        starts[span.start],
+        starts[-1] + pd.Timedelta(minutes=dataset.grid.slice_minutes),
+        block,
+    )
+
+
+def forecast_of(
+    bundle: Bundle, name: str, grid: SliceGrid, graph: RoadGraph, origins: np.ndarray
+) -> Forecast:
+    """Return what the model of ``bundle`` says from ``origins`` ``[O]``, places in ``grid``."""
+    # The window, and as many slices before it for gaps.
+    first = max(int(origins[0]) - 2 * bundle.window + 1, 0)
+    recent = replace(
+        grid,
+        slice_starts=grid.slice_starts[first:],
+        measured=grid.measured[first:],
+        observed=grid.observed[first:],
+    )
+    inputs = bundle.preparation.inputs(recent, city_zone(bundle.timezone))
+    roads = road_graph(graph, bundle.options.graph, bundle.options.self_loop_weight)
+    given = answers(bundle.model, roads, inputs, origins - first, bundle.window, bundle.preparation)
+    return bundle.adjustments.forecast(name, origins, given)
+
+
+def judged_span(bundles: dict[str, Bundle], dataset: Dataset, window: int, days: int) -> Span:
+    """Return the newest ``days`` of 24 hours, or what of them nothing here has seen.
+
+    Raises:
+        PromotionError: that is less than a day.
+    """
+    starts, minutes = dataset.grid.slice_starts, dataset.grid.slice_minutes
+    seen = {role: bundle.seen.until for role, bundle in bundles.items()}
+    # Free flow and history of the current data must not come from the judged time either.
+    seen["training span of the current slices"] = starts[dataset.splits.train.stop]
+    gap = window + max(dataset.horizons)
+    a_day = DAY_MIN // minutes
+    first = int(starts.searchsorted(max(seen.values()))) + gap
+    span = Span(max(first, len(starts) - days * a_day), len(starts))
+    left = max(span.stop - span.start, 0)
+    if left < a_day:
+        until = ", ".join(f"{name} until {moment:%Y-%m-%d %H:%M}" for name, moment in seen.items())
+        raise PromotionError(
+            f"only {left * minutes / 60:.1f} h of the slices, which end at "
+            f"{starts[-1] + pd.Timedelta(minutes=minutes):%Y-%m-%d %H:%M} UTC, were seen by "
+            f"neither model ({until}, then a gap of {gap} slices); one day is needed: add newer "
+            "fixes and run roadgraph slices"
+        )
+    return span
+
+
+def time_blocks(dataset: Dataset, span: Span) -> tuple[str, np.ndarray]:
+    """Return what a block of time is, and the name of each slice's block, ``[T]`` text.
+
+    Local days; of fewer than three, blocks of three hours of the local clock.
+    """
+    starts = dataset.grid.slice_starts
+    days = np.array([str(day) for day in local_days(starts, dataset.zone)], dtype=object)
+    if (span.stop - span.start) * dataset.grid.slice_minutes >= LEAST_DAYS * DAY_MIN:
+        return "day", days
+    hours = local_hours(starts, dataset.zone) // BLOCK_HOURS * BLOCK_HOURS
+    named = [f"{day} {int(hour):02d}:00" for day, hour in zip(days, hours, strict=True)]
+    return f"{BLOCK_HOURS} hours", np.array(named, dtype=object)
+
+
+def refuse_unlike(bundles: dict[str, Bundle], dataset: Dataset, network: Network) -> None:
+    """Refuse models that cannot be held against each other on these data.
+
+    Raises:
+        PromotionError: another network, task, slice length or other horizons; the message says
+            whose and how they differ.
+    """
+    for role, bundle in bundles.items():
+        try:
+            refuse_other_network(bundle, network)
+        except BundleError as error:
+            raise PromotionError(f"the {role}: {error}") from error
+    minutes = dataset.grid.slice_minutes
+    asked = {
+        "task": (dataset.task, {role: b.settings["task"] for role, b in bundles.items()}),
+        "slices.minutes": (minutes, {role: b.slice_minutes for role, b in bundles.items()}),
+        "dataset.horizons_min": (
+            _in_minutes(dataset.horizons, minutes),
+            {role: _in_minutes(b.horizons, b.slice_minutes) for role, b in bundles.items()},
+        ),
+    }
+    for name, (now, of) in asked.items():
+        if of[CHAMPION] != of[CHALLENGER]:
+            raise PromotionError(
+                f"champion and challenger cannot be held against each other: {name} is "
+                f"{of[CHAMPION]} of the champion and {of[CHALLENGER]} of the challenger; train a "
+                "challenger of the champion's kind, or move the alias in the MLflow pages"
+            )
+        if of[CHAMPION] != now:
+            raise PromotionError(
+                f"both models have {name}={of[CHAMPION]}, the settings {now}; set "
+                f"{name}={of[CHAMPION]}"
+            )
+
+
+def _in_minutes(horizons: tuple[int, ...], slice_minutes: int) -> str:
+    return f"[{','.join(str(step * slice_minutes) for step in horizons)}]"
+
+
+def _hidden_segments(dataset: Dataset, settings: Settings) -> np.ndarray:
+    """Return which segments both models must do without, ``[N]`` bool.
+
+    Where hidden segments are estimated, they alone are judged anyway.
+    """
+    share = 0.0 if dataset.task == "estimate_hidden" else settings.promotion.hidden_share
+    chosen = replace(
+        settings.dataset, hidden_share=share, hidden_seed=settings.promotion.hidden_seed
+    )
+    return hidden_segments(len(dataset.hidden), chosen)

@@ -1,0 +1,63 @@
+"""Two trainings at once, each a process of its own, on one SQLite store."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from roadgraph.config import settings_to_dict
+from roadgraph.settings import Settings
+from roadgraph.workspace import Workspace
+from tests.comparison.conftest import in_a_copy
+from tests.tracking.toy_records import curve, runs_of
+
+TRAIN = """
+import json, sys
+from roadgraph.comparison import compare
+from roadgraph.comparison.members import members_of
+from roadgraph.config import settings_from_dict
+from roadgraph.workflow import run_comparison
+
+compare.draw_pictures = lambda run, scene: None
+settings = settings_from_dict(json.loads(sys.argv[1]))
+recorded = run_comparison(settings, members_of(settings, [sys.argv[2]]), [1]).recorded
+assert recorded.left.folders == (), recorded.left
+"""
+
+
+def test_two_trainings_at_once_on_one_sqlite_store_both_end_with_everything_logged(
+    imported: Settings, tmp_path: Path
+) -> None:
+    settings = in_a_copy(imported, tmp_path)
+    content = json.dumps(settings_to_dict(settings))
+    titles = ("mlp-simple", "gcn-simple")
+    # The store does not exist yet: both want to make it.
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", TRAIN, content, title],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for title in titles
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=400)
+        assert process.returncode == 0, said
+    address = f"sqlite:///{Workspace.of(settings).store}/mlflow.db"
+    client = MlflowClient(address, address)
+    runs = runs_of(client, "toy")
+    baselines = {"persistence", "historical average", "majority class", "gradient boosting"}
+    comparison = {name for name in runs if name.startswith("comparison ")}
+    assert len(comparison) == 1
+    assert set(runs) == baselines | comparison | {f"{title} seed 1" for title in titles}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    for title in titles:
+        run = runs[f"{title} seed 1"]
+        assert [step for step, *_ in curve(client, run, "val_loss")] == [0, 1]
+        assert run.outputs is not None
+        assert len(run.outputs.model_outputs) == 1
+        assert "bundle" in {item.path for item in client.list_artifacts(run.info.run_id)}
+    versions = client.search_model_versions("name='toy'")
+    assert {version.tags["model"] for version in versions} == set(titles)

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PyFuncModel
+
+from roadgraph.settings import Settings
+from roadgraph.workflow import run_prediction
+
+Predict = Callable[..., pd.DataFrame]
+
+
+def test_a_loaded_model_predicts_what_the_command_writes(
+    predict: Predict, slices: pd.DataFrame, city: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    path = run_prediction(city, bundle, tmp_path / "predictions.parquet")[0]
+    pd.testing.assert_frame_equal(predict(slices), pq.read_table(path).to_pandas())
+
+
+def test_it_answers_its_own_example(loaded: PyFuncModel, predict: Predict) -> None:
+    answer = predict(loaded.input_example)
+    assert answer["issued_at"].unique().tolist() == [pd.Timestamp("2026-01-05T00:30Z")]
+    assert len(answer) == 3 * 4
+
+
+def test_no_class_is_answered_below_the_probability_asked_for(
+    predict: Predict, slices: pd.DataFrame
+) -> None:
+    answer = predict(slices, params={"abstain_below": 1.0})
+    assert answer["congestion"].tolist() == [None] * 12
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_what_is_no_probability_is_refused(
+    predict: Predict, slices: pd.DataFrame, value: float
+) -> None:
+    with pytest.raises(MlflowException, match="abstain_below must lie between 0 and 1"):
+        predict(slices, params={"abstain_below": value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"segment_id": "nowhere"}, "slices name segment 'nowhere'"),
+        ({"mean_speed": float("nan")}, "row 0 of the slices .* has no mean_speed"),
+        ({"slice_start": "2026-01-05T00:00Z"}, r"sees 2 slices, but .* back over 1 only"),
+    ],
+)
+def test_slices_that_cannot_be_used_are_the_callers_fault(
+    predict: Predict, slices: pd.DataFrame, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MlflowException, match=message) as caught:
+        predict(slices.assign(**changes))
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_a_missing_column_is_named(predict: Predict, slices: pd.DataFrame) -> None:
+    with pytest.raises(MlflowException, match=r"missing inputs \['mean_speed'\]"):
+        predict(slices.drop(columns="mean_speed"))

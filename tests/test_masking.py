@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roadgraph.config import all_settings
+from roadgraph.masking import (
+    MASK,
+    is_secret_name,
+    masked_settings,
+    portable_settings,
+    without_secrets,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password", "db_password", "dbPassword", "fs.s3a.secret.key", "fs.s3a.access.key",
+        "spark.hadoop.fs.azure.account.key.mine", "apiKey", "api_key", "MLFLOW_TRACKING_TOKEN",
+        "credentials",
+    ],
+)  # fmt: skip
+def test_names_of_credentials_are_known(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["key", "segment_key", "author", "tokenizer", "passes", "signal"])
+def test_other_names_are_not(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_no_setting_of_ours_is_taken_for_a_credential() -> None:
+    assert [row.key for row in all_settings() if is_secret_name(row.key)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgresql://ann:s3:cr@et@db/mlflow", "postgresql://ann:***@db/mlflow"),
+        ("https://:token@host:5000/x", "https://:***@host:5000/x"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("sqlite:///data/work/mlflow.db", "sqlite:///data/work/mlflow.db"),
+        ("s3://b/x?sig=abc&size=3", "s3://b/x?sig=***&size=3"),
+        ("host=db password=abc; user=x", "host=db password=***; user=x"),
+    ],
+)
+def test_passwords_in_texts_are_masked(text: str, masked: str) -> None:
+    assert without_secrets(text) == masked
+
+
+def test_settings_are_masked_at_every_depth() -> None:
+    content = {
+        "spark": {"options": {"fs.s3a.secret.key": "abc", "spark.cores.max": 4}},
+        "tracking": {"uri": "http://a:b@c/"},
+        "tokens": ["x"],
+        "token": ["x", "y"],
+        "password": "",
+    }
+    assert masked_settings(content) == {
+        "spark": {"options": {"fs.s3a.secret.key": MASK, "spark.cores.max": 4}},
+        "tracking": {"uri": "http://a:***@c/"},
+        "tokens": ["x"],
+        "token": [MASK, MASK],
+        "password": "",
+    }
+    assert content["spark"] == {"options": {"fs.s3a.secret.key": "abc", "spark.cores.max": 4}}
+
+
+@given(st.text(st.characters(exclude_characters="@/: \t\n\r", categories=["L", "N"]), min_size=1))
+def test_no_password_of_an_address_survives(password: str) -> None:
+    masked = masked_settings({"uri": f"postgresql://ann:!{password}!@db/mlflow"})
+    assert masked == {"uri": "postgresql://ann:***@db/mlflow"}
+
+
+def test_absolute_paths_keep_their_name_alone() -> None:
+    content = {"a": "/home/ann/roads.osm", "b": "data/x.csv", "c": ["C:\\Users\\ann\\f.csv", 3]}
+    assert portable_settings(content) == {"a": "roads.osm", "b": "data/x.csv", "c": ["f.csv", 3]}
