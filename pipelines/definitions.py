@@ -1,4 +1,4 @@
-"""The nightly run as Dagster assets: network, slices, model, predictions.
+"""The nightly run as Dagster assets: network, slices, model, promotion, predictions.
 
 Open it with ``dagster dev -m pipelines.definitions``. The city and any other setting come from
 ``ROADGRAPH_OVERRIDES``, written as on the command line: ``city=sample size=enhanced``.
@@ -6,6 +6,7 @@ Open it with ``dagster dev -m pipelines.definitions``. The city and any other se
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from typing import Any
@@ -14,17 +15,21 @@ import dagster as dg
 
 from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
+from roadgraph.errors import PromotionError, RegistryError, TrackingError
 from roadgraph.evaluation.parts import ALL
 from roadgraph.models.registry import model_title
 from roadgraph.workflow import (
     run_comparison,
     run_network,
     run_prediction,
+    run_promotion,
     run_slices,
     trained_bundle,
 )
 
 OVERRIDES = "ROADGRAPH_OVERRIDES"
+
+logger = logging.getLogger(__name__)
 
 
 def _settings() -> Any:
@@ -71,7 +76,26 @@ def model() -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"bundle": str(comparison.bundles[title]), **scores})
 
 
-@dg.asset(deps=[model, slices])
+@dg.asset(deps=[model])
+def promotion() -> dg.MaterializeResult:
+    """The decision whether the challenger forecasts from now on.
+
+    Where there is nothing to decide, or the registry does not answer, the champion stays and the
+    reason is told: the forecasts of the night are not to wait for it.
+    """
+    settings = _settings()
+    if not settings.tracking.enabled:
+        return dg.MaterializeResult(metadata={"outcome": "no registry: tracking.enabled=false"})
+    try:
+        decided = run_promotion(settings)
+    except (RegistryError, PromotionError, TrackingError) as error:
+        logger.warning("no promotion: %s", error)
+        return dg.MaterializeResult(metadata={"outcome": f"nothing was decided: {error}"})
+    reasons = "; ".join(decided.decision.reasons)
+    return dg.MaterializeResult(metadata={"outcome": decided.outcome, "reasons": reasons})
+
+
+@dg.asset(deps=[slices, promotion])
 def predictions() -> dg.MaterializeResult:
     """Forecasts of every segment from the newest slices, by the registered champion.
 
@@ -79,7 +103,10 @@ def predictions() -> dg.MaterializeResult:
     """
     settings = _settings()
     bundle = None if settings.tracking.enabled else trained_bundle(settings)
-    return dg.MaterializeResult(metadata={"path": str(run_prediction(settings, bundle, None)[0])})
+    predicted = run_prediction(settings, bundle, None)
+    return dg.MaterializeResult(
+        metadata={"path": str(predicted.files[0]), "model": predicted.model}
+    )
 
 
 nightly = dg.ScheduleDefinition(
@@ -89,4 +116,4 @@ nightly = dg.ScheduleDefinition(
     execution_timezone=_settings().city.timezone,
 )
 
-defs = dg.Definitions(assets=[network, slices, model, predictions], schedules=[nightly])
+defs = dg.Definitions(assets=[network, slices, model, promotion, predictions], schedules=[nightly])

@@ -71,11 +71,7 @@ def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
     level = logging.INFO if verbose else logging.WARNING
-    shown = logging.StreamHandler()
-    shown.setLevel(level)
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[shown])
-    # A run's own log, which goes with it to MLflow, has more than the screen shows.
-    logging.getLogger("roadgraph").setLevel(logging.INFO)
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
 def _settings(overrides: list[str] | None) -> Settings:
@@ -475,8 +471,9 @@ def _predict(
 
         if bundle is None and trained_here:
             bundle = trained_bundle(settings)
-        paths = run_prediction(settings, bundle, out, model or CHAMPION)
-    for path in paths:
+        predicted = run_prediction(settings, bundle, out, model or CHAMPION)
+    screen.print(f"predicted with {predicted.model}", soft_wrap=True, highlight=False, markup=False)
+    for path in predicted.files:
         _written(path)
 
 
@@ -515,12 +512,14 @@ def promote(
 def _show_promotion(promotion: Promotion, settings: Settings) -> None:
     from roadgraph.promotion.shown import shown_promotion
 
-    contest = promotion.contest
-    _show_table(
-        shown_promotion(promotion, settings.city),
-        f"{settings.city.name}: {contest.start:%Y-%m-%d %H:%M} to {contest.end:%Y-%m-%d %H:%M} "
-        f"local time, means over the horizons; speeds in {settings.city.speed_unit}",
-    )
+    contest, figures = promotion.contest, promotion.decision.figures
+    if contest is not None and figures is not None:
+        _show_table(
+            shown_promotion(promotion, figures, settings.city),
+            f"{settings.city.name}: {contest.start:%Y-%m-%d %H:%M} to "
+            f"{contest.end:%Y-%m-%d %H:%M} local time, means over the horizons; speeds in "
+            f"{settings.city.speed_unit}",
+        )
     for reason in (*promotion.decision.reasons, promotion.outcome):
         screen.print(f"{reason}.", soft_wrap=True, highlight=False, markup=False)
 

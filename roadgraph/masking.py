@@ -10,20 +10,31 @@ from typing import Any
 MASK = "***"
 SECRET_WORDS = frozenset(
     (
-        "password", "passwd", "pwd", "passphrase", "secret", "token", "credential", "credentials",
-        "apikey", "auth", "authorization", "sig", "signature",
+        "pass", "passwd", "pwd", "passphrase", "credential", "credentials", "auth",
+        "authorization", "sig", "signature", "bearer",
     )
 )  # fmt: skip
-KEYS_OF = frozenset(("access", "account", "api", "private", "secret", "shared"))
+SECRET_ENDS = ("password", "secret", "token", "secretkey", "accesskey", "apikey", "privatekey")
+KEYS_OF = frozenset(
+    ("access", "account", "api", "encryption", "master", "private", "secret", "shared", "signing")
+)
 """``fs.s3a.access.key`` and the like: words that make a secret of the word ``key`` behind them."""
+
+QUOTED = r"(\"[^\"]*\"|'[^']*'|[^&;,\s'\"]+)"
+ABSOLUTE = re.compile(
+    r"(^|[\s=:,;'\"(\[])(?:file://)?/(?:[^\s,;:'\"()\[\]/]+/)+([^\s,;:'\"()\[\]/]*)"
+)
+"""A path from the root, at the beginning of a text or behind what ends a word."""
 
 
 def is_secret_name(name: str) -> bool:
     """Return whether a setting of this name, such as ``fs.s3a.secret.key``, holds a credential."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     words = [word for word in re.split(r"[^A-Za-z0-9]+", spaced.lower()) if word]
-    return bool(SECRET_WORDS & set(words)) or any(
-        before in KEYS_OF and word == "key" for before, word in pairwise(words)
+    return (
+        bool(SECRET_WORDS & set(words))
+        or any(word.endswith(SECRET_ENDS) for word in words)
+        or any(before in KEYS_OF and word == "key" for before, word in pairwise(words))
     )
 
 
@@ -31,14 +42,17 @@ def without_secrets(text: str) -> str:
     """Return ``text`` without the passwords of addresses and the values of secret parameters.
 
     ``user:password@host`` becomes ``user:***@host``; the password ends at the last ``@`` before
-    the path. ``password=abc`` becomes ``password=***``.
+    the path. A login of a web address without a colon is a token. ``password=abc``,
+    ``"password": "abc"`` and ``Authorization: Bearer abc`` lose their values.
     """
     text = re.sub(r"(?<=://)([^/:@\s]*):[^/\s]*@", rf"\1:{MASK}@", text)
+    text = re.sub(r"(?<=https://)[^/:@\s]+@|(?<=http://)[^/:@\s]+@", f"{MASK}@", text)
+    text = re.sub(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+", rf"\1 {MASK}", text)
 
     def masked(found: re.Match[str]) -> str:
-        return f"{found[1]}={MASK}" if is_secret_name(found[1]) else found[0]
+        return f"{found[1]}{found[2]}{MASK}" if is_secret_name(found[1]) else found[0]
 
-    return re.sub(r"([\w.-]+)=([^&;,\s'\"]+)", masked, text)
+    return re.sub(rf"([\w.-]+)([\"']?\s*[=:]\s*)(?!//){QUOTED}", masked, text)
 
 
 def masked_settings(content: Any, name: str = "") -> Any:
@@ -61,6 +75,6 @@ def portable_settings(content: Any) -> Any:
     if not isinstance(content, str):
         return content
     for kind in (PurePosixPath, PureWindowsPath):
-        if kind(content).is_absolute():
+        if kind(content).is_absolute() and not set(content) & set(",;"):
             return kind(content).name
-    return content
+    return ABSOLUTE.sub(r"\1\2", content)

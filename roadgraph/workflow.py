@@ -17,6 +17,7 @@ from roadgraph.calendar import city_zone
 from roadgraph.comparison.compare import Compared, compare_members
 from roadgraph.comparison.page import page_of
 from roadgraph.comparison.recorder import Recorded, Recorder
+from roadgraph.comparison.records import now_ms
 from roadgraph.comparison.results import write_results
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.dataset.preparation import channels_of
@@ -28,8 +29,8 @@ from roadgraph.network.carry_over import check_carry_over_path, write_carry_over
 from roadgraph.network.diff import diff_networks
 from roadgraph.network.importing import ImportedNetwork, import_network, write_import
 from roadgraph.network.network import network_folder, read_network
-from roadgraph.predict.predictions import predict_newest
-from roadgraph.promotion.fetching import registered_bundle
+from roadgraph.predict.predictions import predict_newest, signed
+from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
 from roadgraph.promotion.promoting import Promotion, promote_challenger, step_back
 from roadgraph.report.comparison_page import write_comparison_page
 from roadgraph.report.plots import plot_network, plot_predictions
@@ -41,7 +42,7 @@ from roadgraph.slices.store import read_slices, stored_slice_minutes
 from roadgraph.storage import alone, whole_file, whole_folder
 from roadgraph.tracking.outbox import Left
 from roadgraph.tracking.overview import Tracking, tracking_of
-from roadgraph.tracking.sending import Sender, resend, waiting
+from roadgraph.tracking.sending import Sender, end_abandoned, resend, waiting
 from roadgraph.tracking.store import Store
 from roadgraph.tracking.versions import CHAMPION, Version
 from roadgraph.training.bundle import read_bundle
@@ -83,6 +84,26 @@ class Comparison:
     def truth_scores(self) -> pd.DataFrame | None:
         """The same against the true speeds of a simulation, or None."""
         return self.compared.truth_scores
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was forecast, and by which model.
+
+    Attributes:
+        files: the table and, with geometry and classes, its map.
+        title: of the model.
+        registered: version that the model is of, or None where a bundle was named.
+    """
+
+    files: tuple[Path, ...]
+    title: str
+    registered: RegisteredBundle | None
+
+    @property
+    def model(self) -> str:
+        """How people are told of the model, such as ``sample version 3 (champion): gat-simple``."""
+        return self.title if self.registered is None else f"{self.registered}: {self.title}"
 
 
 def run_network(settings: Settings) -> tuple[ImportedNetwork, Workspace]:
@@ -152,7 +173,7 @@ def run_comparison(
     recorder = None
     if settings.tracking.enabled:
         store = Store.of(settings, workspace)
-        recorder = Recorder(settings, members, workspace, store, save_served_model)
+        recorder = Recorder(settings, members, seeds, store, save_served_model)
     try:
         compared = compare_members(settings, members, seeds, on_epoch, on_run, recorder)
         bundles = {}
@@ -165,9 +186,9 @@ def run_comparison(
             if recorder is not None:
                 recorder.ended(compared, workspace.results)
         recorded = recorder.close() if recorder is not None else None
-    except BaseException:
+    except BaseException as error:
         if recorder is not None:
-            recorder.give_up()
+            recorder.give_up(error)
         raise
     page = None
     if report:
@@ -198,6 +219,7 @@ def run_resend(
     """
     workspace = Workspace.of(settings)
     store = Store.of(settings, workspace)
+    end_abandoned(workspace.records, now_ms())
     folders = waiting(workspace.records, store)
     left, reason = resend(folders, Sender(store, save_served_model), on_sent)
     return len(folders) - len(left), Left(tuple(left), reason)
@@ -247,20 +269,23 @@ def trained_bundle(settings: Settings) -> Path:
 
 def run_prediction(
     settings: Settings, bundle_folder: Path | None, out: Path | None, version: str = CHAMPION
-) -> list[Path]:
+) -> Predicted:
     """Forecast from the newest slices; write the table and, with geometry, its map.
+
+    What a Parquet file was made by stands in the metadata of its schema.
 
     Args:
         settings: of the city.
         bundle_folder: the trained bundle; None takes that of a registered version.
         out: file to write; by default ``predictions.parquet`` in the workspace.
         version: ``champion``, ``challenger`` or the number of a version of the registered model.
-
-    Returns:
-        The files written: the table and, with geometry and classes, its map.
     """
     workspace = Workspace.of(settings)
-    bundle = read_bundle(bundle_folder or registered_bundle(settings, version))
+    registered = None
+    if bundle_folder is None:
+        registered = registered_bundle(settings, version)
+        bundle_folder = registered.folder
+    bundle = read_bundle(bundle_folder)
     network = read_network(workspace.network)
     slices = read_slices(workspace.slices)
     table = predict_newest(
@@ -270,18 +295,24 @@ def run_prediction(
         stored_slice_minutes(workspace.slices),
         settings.evaluation.abstain_below,
     )
+    made_by = {"bundle": bundle.title, "seen_until": bundle.seen.until.isoformat()}
+    if registered is not None:
+        made_by |= {"registered": str(registered), "run_id": registered.version.run_id}
     path = out or workspace.predictions
+    _write_predictions(signed(table, made_by), path)
+    picture = path.with_suffix(".png")
+    if not network.has_geometry or "congestion" not in bundle.options.tasks or not len(table):
+        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
+        return Predicted((path,), bundle.title, registered)
+    plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
+    return Predicted((path, picture), bundle.title, registered)
+
+
+def _write_predictions(table: pa.Table, path: Path) -> None:
     if path.suffix not in (".parquet", ".csv"):
         raise SettingsError(f"--out {path}: write a .parquet or a .csv file")
-    frame = table.to_pandas()
     with whole_file(path) as temporary:
         if path.suffix == ".csv":
-            frame.to_csv(temporary, index=False)
+            table.to_pandas().to_csv(temporary, index=False)
         else:
             pq.write_table(table, temporary, compression="zstd")
-    picture = path.with_suffix(".png")
-    if not network.has_geometry or "congestion" not in bundle.options.tasks or frame.empty:
-        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
-        return [path]
-    plot_predictions(network, frame, city_zone(bundle.timezone), picture)
-    return [path, picture]

@@ -72,9 +72,9 @@ class Workspace:
         """
         return self.root / "runs" / title.replace(" ", "-") / f"seed-{seed}-{key[:8]}"
 
-    def comparison(self, key: str) -> Path:
-        """Return where the results of the newest comparison on the data of ``key`` are kept."""
-        return self.root / "comparisons" / key[:8]
+    def comparison(self, identity: str) -> Path:
+        """Return where the results of a comparison are kept."""
+        return self.root / "comparisons" / identity[:8]
 
     @property
     def records(self) -> list[Path]:

@@ -1,11 +1,9 @@
 """The command as a user runs it: exit codes, messages, files."""
 
 import ast
-import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +14,8 @@ import pytest
 from roadgraph import cli, workflow
 from roadgraph.comparison.recorder import Recorded
 from roadgraph.network.carry_over import read_carry_over
-from roadgraph.promotion.decision import decide
+from roadgraph.promotion.decision import decide, decide_unopposed
+from roadgraph.promotion.fetching import RegisteredBundle
 from roadgraph.promotion.promoting import Promotion
 from roadgraph.settings import Settings
 from roadgraph.tracking.outbox import Left
@@ -38,15 +37,6 @@ def run(
     out, err = capsys.readouterr()
     code = ended.value.code
     return (0 if code is None else int(code)), out, " ".join(err.split())
-
-
-@pytest.fixture(autouse=True)
-def _level_of_the_log() -> Iterator[None]:
-    """Put back what the command sets for its process."""
-    logger = logging.getLogger("roadgraph")
-    before = logger.level
-    yield
-    logger.setLevel(before)
 
 
 @pytest.fixture
@@ -415,9 +405,9 @@ def test_predict_takes_the_champion_unless_the_line_names_another_model(
 ) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def predicted(settings: Settings, *choice: object) -> list[Path]:
+    def predicted(settings: Settings, *choice: object) -> workflow.Predicted:
         asked.append(choice)
-        return [Path("predictions.parquet")]
+        return workflow.Predicted((Path("predictions.parquet"),), "gcn-simple", None)
 
     monkeypatch.setattr(workflow, "run_prediction", predicted)
     line = ["predict", "city.name=toy", "workspace=work", *words]
@@ -470,6 +460,47 @@ def test_promote_shows_the_table_the_reasons_and_the_outcome(
     assert "macro F1 0.500 of the challenger, 0.400 of the champion: better by 0.100" in out
     become = "would become champion" if dry_run else "is champion now"
     assert f"version 2 of toy {become}, in the place of version 1." in out
+
+
+def test_promote_without_a_contest_shows_the_reason_and_no_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (Version("toy", number, "run", {}) for number in "12")
+    decision = decide_unopposed("2 segments are new (such as 'A')")
+    unopposed = Promotion(old, new, {}, None, decision, carried_out=True)
+    monkeypatch.setattr(workflow, "run_promotion", lambda settings, dry_run: unopposed)
+    code, out, err = run(monkeypatch, capsys, "promote")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{decision.reasons[0]}.",
+        "version 2 of toy is champion now, in the place of version 1.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reached_at", "told"),
+    [
+        ("", "predicted with toy version 3 (champion): gcn-simple"),
+        (
+            "2026-01-05T03:00:00+00:00",
+            "predicted with toy version 3 (champion when the store last answered, at "
+            "2026-01-05T03:00:00+00:00): gcn-simple",
+        ),
+    ],
+)
+def test_predict_says_which_version_it_was_and_whether_the_store_answered(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    reached_at: str,
+    told: str,
+) -> None:
+    version = Version("toy", "3", "run", {})
+    registered = RegisteredBundle(Path("kept"), version, "champion", reached_at)
+    predicted = workflow.Predicted((Path("predictions.parquet"),), "gcn-simple", registered)
+    monkeypatch.setattr(workflow, "run_prediction", lambda *asked: predicted)
+    code, out, err = run(monkeypatch, capsys, "predict")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [told, "wrote predictions.parquet"]
 
 
 def test_promote_with_rollback_says_from_which_to_which(

@@ -17,7 +17,7 @@ from roadgraph.masking import (
     [
         "password", "db_password", "dbPassword", "fs.s3a.secret.key", "fs.s3a.access.key",
         "spark.hadoop.fs.azure.account.key.mine", "apiKey", "api_key", "MLFLOW_TRACKING_TOKEN",
-        "credentials",
+        "credentials", "fs.s3a.encryption.key", "spark.x.secretkey", "userpassword", "db.pass",
     ],
 )  # fmt: skip
 def test_names_of_credentials_are_known(name: str) -> None:
@@ -42,6 +42,12 @@ def test_no_setting_of_ours_is_taken_for_a_credential() -> None:
         ("sqlite:///data/work/mlflow.db", "sqlite:///data/work/mlflow.db"),
         ("s3://b/x?sig=abc&size=3", "s3://b/x?sig=***&size=3"),
         ("host=db password=abc; user=x", "host=db password=***; user=x"),
+        ('password="a b" x="c d"', 'password=*** x="c d"'),
+        ('{"password": "a", "host": "b"}', '{"password": ***, "host": "b"}'),
+        ("Authorization: Bearer abc.def", "Authorization: *** ***"),
+        ("https://TOKEN@host/x", "https://***@host/x"),
+        ("postgresql://ann@db/mlflow", "postgresql://ann@db/mlflow"),
+        ("12:30: all is well, http://host:5000/path", "12:30: all is well, http://host:5000/path"),
     ],
 )
 def test_passwords_in_texts_are_masked(text: str, masked: str) -> None:
@@ -75,3 +81,20 @@ def test_no_password_of_an_address_survives(password: str) -> None:
 def test_absolute_paths_keep_their_name_alone() -> None:
     content = {"a": "/home/ann/roads.osm", "b": "data/x.csv", "c": ["C:\\Users\\ann\\f.csv", 3]}
     assert portable_settings(content) == {"a": "roads.osm", "b": "data/x.csv", "c": ["f.csv", 3]}
+
+
+@pytest.mark.parametrize(
+    ("text", "portable"),
+    [
+        ("file:///home/ann/x.jar", "x.jar"),
+        ("-Dlog=/home/ann/log -Xmx4g", "-Dlog=log -Xmx4g"),
+        ("/home/ann/a.jar,/home/ann/b.jar", "a.jar,b.jar"),
+        ("http://host:5000/a/b", "http://host:5000/a/b"),
+        ("s3a://bucket/a/b", "s3a://bucket/a/b"),
+        ("Asia/Bangkok", "Asia/Bangkok"),
+        ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M"),
+        ("../shared/data/los_loop", "../shared/data/los_loop"),
+    ],
+)
+def test_absolute_paths_inside_texts_keep_their_name_alone(text: str, portable: str) -> None:
+    assert portable_settings({"x": text}) == {"x": portable}

@@ -1,11 +1,13 @@
 """Every option that is allowed works: each goes the whole way on the toy city."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import polars as pl
 import pytest
 
+from roadgraph.comparison import compare
 from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
 from roadgraph.evaluation.parts import ALL
@@ -52,9 +54,19 @@ OPTIONS = [
 ]
 
 
+CHANGE_PICTURES = ("model.tasks=", "task=", "city.speed_unit=", "labels.", "slices.minutes=")
+"""What an option that the pictures depend on begins with."""
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Path) -> None:
+def test_option_goes_from_fixes_to_predictions(
+    options: list[str], tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not any(option.startswith(CHANGE_PICTURES) for option in options):
+        # They take longer than a toy's training.
+        monkeypatch.setattr(compare, "draw_pictures", lambda run, scene: None)
     overrides = [*write_city(tmp_path / "city"), "training.max_epochs=1", *options]
+    overrides.append(f"tracking.uri=sqlite:///{shutil.copy(empty_store, tmp_path)}")
     if any(option.startswith("dataset.horizons_min=[15]") for option in options):
         overrides.append("evaluation.report_horizons_min=[15]")
     settings = load_settings(overrides)
@@ -63,6 +75,8 @@ def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Pat
     title = f"{settings.model.name}-{settings.size}"
     title += "-self-loops" if settings.model.graph == "self_loops" else ""
     comparison = run_comparison(settings, members_of(settings, [title]), [1])
+    assert comparison.recorded is not None
+    assert comparison.recorded.left.folders == ()
     scores = comparison.scores
     rows = scores[(scores["model"] == title) & (scores["part"] == ALL)]
     assert rows["horizon_min"].tolist() == list(settings.task_evaluation.report_horizons_min)
@@ -71,7 +85,7 @@ def test_option_goes_from_fixes_to_predictions(options: list[str], tmp_path: Pat
     }  # fmt: skip
     for column, task in expected.items():
         assert rows[column].notna().all() == (task in settings.model.tasks), column
-    out, *_ = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet")
+    out, *_ = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet").files
     # Nothing is hidden in the newest slice of this city, so there is nothing to estimate in it.
     answered = 0 if settings.task == "estimate_hidden" else 3
     assert len(pd.read_parquet(out)) == answered * len(settings.horizons_min)
@@ -91,10 +105,13 @@ def test_data_that_is_on_segments_goes_to_predictions(of_vehicles: bool, tmp_pat
     data = tmp_path / "rows.csv"
     rows_on_segments(of_vehicles).write_csv(data)
     chosen = ["city.source=measured", f"city.fixes={data}", "training.max_epochs=1", "model=mlp"]
-    settings = load_settings([*write_city(tmp_path / "city"), *chosen])
+    settings = load_settings([*write_city(tmp_path / "city"), *chosen, "tracking.enabled=false"])
     run_network(settings)
     report, _ = run_slices(settings)
     assert (report.rows_used, report.slices) == (96 * DAYS * 3, 96 * DAYS * 3)
     comparison = run_comparison(settings, members_of(settings, ["mlp-simple"]), [1])
-    out, *_ = run_prediction(settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet")
+    assert comparison.recorded is None
+    out, *_ = run_prediction(
+        settings, comparison.bundles["mlp-simple"], tmp_path / "out.parquet"
+    ).files
     assert len(pd.read_parquet(out)) == 3 * len(settings.dataset.horizons_min)

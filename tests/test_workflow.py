@@ -25,6 +25,7 @@ from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
 from roadgraph.settings import Settings
 from roadgraph.tracking.registry import promote
 from roadgraph.tracking.versions import find_version
+from roadgraph.training.bundle import read_bundle
 from roadgraph.workflow import (
     Comparison,
     run_comparison,
@@ -67,7 +68,7 @@ def copied(imported: Settings, comparison: Comparison, tmp_path: Path) -> Settin
 
 @pytest.fixture(scope="module")
 def predictions(imported: Settings, comparison: Comparison) -> pd.DataFrame:
-    path, _ = run_prediction(imported, comparison.bundles["gcn-enhanced"], None)
+    path, _ = run_prediction(imported, comparison.bundles["gcn-enhanced"], None).files
     return PREDICTIONS.conform(pq.read_table(path)).to_pandas()
 
 
@@ -266,7 +267,7 @@ def test_a_segment_without_any_probe_is_predicted_too(
     """The taxis never turn back, so nobody drives on the way west."""
     out, _ = run_prediction(
         imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.csv"
-    )
+    ).files
     assert len(pd.read_csv(out)) == 12
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
@@ -276,7 +277,7 @@ def test_a_forecast_that_is_not_sure_enough_is_still_drawn(
 ) -> None:
     shy = replace(imported, evaluation=replace(imported.evaluation, abstain_below=1.0))
     out = tmp_path / "predictions.parquet"
-    _, picture = run_prediction(shy, comparison.bundles["mlp-simple"], out)
+    _, picture = run_prediction(shy, comparison.bundles["mlp-simple"], out).files
     assert pq.read_table(out)["congestion"].null_count == 12
     assert picture.is_file()
 
@@ -289,7 +290,7 @@ def test_a_forecast_without_classes_leaves_no_map_of_an_earlier_one(
     assert out.with_suffix(".png").is_file()
     of_speed = replace(copied, model=replace(copied.model, tasks=("speed",)))
     speeds = run_comparison(of_speed, members_of(of_speed, ["mlp-simple"]), [1])
-    assert run_prediction(of_speed, speeds.bundles["mlp-simple"], out) == [out]
+    assert run_prediction(of_speed, speeds.bundles["mlp-simple"], out).files == (out,)
     assert not out.with_suffix(".png").exists()
 
 
@@ -317,11 +318,34 @@ def test_predictions_are_the_champions_unless_another_version_is_named(
     for title in ("mlp-simple", "gcn-enhanced"):
         registered_run(settings, comparison.bundles[title])
     out = tmp_path / "predictions.parquet"
-    for version, title in (("champion", "mlp-simple"), ("challenger", "gcn-enhanced")):
-        run_prediction(settings, None, out, version)
-        assert pq.read_table(out)["model"].unique().to_pylist() == [title]
+    for version, title, told in (
+        ("champion", "mlp-simple", "toy version 1 (champion)"),
+        ("challenger", "gcn-enhanced", "toy version 2 (challenger)"),
+        ("2", "gcn-enhanced", "toy version 2"),
+    ):
+        predicted = run_prediction(settings, None, out, version)
+        assert predicted.model == f"{told}: {title}"
+        table = pq.read_table(out)
+        assert table["model"].unique().to_pylist() == [title]
+        assert predicted.registered is not None
+        bundle = read_bundle(comparison.bundles[title])
+        assert table.schema.metadata == {
+            b"roadgraph.bundle": title.encode(),
+            b"roadgraph.seen_until": bundle.seen.until.isoformat().encode(),
+            b"roadgraph.registered": told.encode(),
+            b"roadgraph.run_id": predicted.registered.version.run_id.encode(),
+        }
     run_prediction(settings, None, out)
     assert pq.read_table(out)["model"].unique().to_pylist() == ["mlp-simple"]
+
+
+def test_predictions_of_a_bundle_name_no_registered_version(
+    imported: Settings, comparison: Comparison, tmp_path: Path
+) -> None:
+    out = tmp_path / "predictions.parquet"
+    predicted = run_prediction(imported, comparison.bundles["mlp-simple"], out)
+    assert (predicted.model, predicted.registered) == ("mlp-simple", None)
+    assert set(pq.read_schema(out).metadata) == {b"roadgraph.bundle", b"roadgraph.seen_until"}
 
 
 def test_a_step_back_through_the_workflow_says_from_which_to_which(

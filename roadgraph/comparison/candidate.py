@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from roadgraph.comparison.members import CONTROL
+from roadgraph.comparison.runs import KEY_TAG
 from roadgraph.evaluation.comparison import LOWER_IS_BETTER
 from roadgraph.evaluation.parts import ALL
+from roadgraph.tracking.versions import SPREAD_TAG
 
 if TYPE_CHECKING:
     from roadgraph.comparison.compare import Compared
@@ -40,14 +42,14 @@ def candidate_tags(compared: Compared, run: Run, metric: str) -> dict[str, str]:
     horizons of the test span; it is missing for a model with one seed.
     """
     title, seed = run.facts.title, run.facts.seed
-    tags = {"model": title, "seed": str(seed), "roadgraph.key": run.facts.key}
+    tags = {"model": title, "seed": str(seed), KEY_TAG: run.facts.key}
     for span, table in (("validation", compared.validation_scores), ("test", compared.scores)):
         value = _by_seed(table, metric).get((title, seed))
         if value is not None and not pd.isna(value):
             tags[f"{span}/{metric}"] = f"{value:.6g}"
     seeds = _by_seed(compared.scores, metric).loc[[title]]
     if len(seeds) > 1 and seeds.notna().all():
-        tags[f"spread/{metric}"] = f"{seeds.std(ddof=1):.6g}"
+        tags[f"{SPREAD_TAG}/{metric}"] = f"{seeds.std(ddof=1):.6g}"
     return tags
 
 

@@ -178,7 +178,6 @@ def compare_members(
             run = run_one()
             with alone(run.folder):
                 draw_pictures(run, scene)
-            observer.finished(run)
             runs.append(run)
         except Exception as error:
             # One forecaster must not cost the others their night.
@@ -186,6 +185,8 @@ def compare_members(
                 raise
             logger.warning("%s with seed %d failed", title, seed, exc_info=True)
             failures.append(Failure(title, seed, _one_line(error)))
+        else:
+            _tell(observer, run)
     failed = [failure for failure in failures if failure.seed != NO_SEED]
     if failed and len(failed) == len(asked) - baselines:
         raise TrainingError(
@@ -193,6 +194,14 @@ def compare_members(
             "`roadgraph -v compare` shows where"
         )
     return Compared(tuple(runs), tuple(failures), judge)
+
+
+def _tell(observer: Observer, run: Run) -> None:
+    try:
+        observer.finished(run)
+    except Exception:
+        # Whoever watches must not cost a run that is complete.
+        logger.warning("%s is complete, but could not be recorded", run.facts.name, exc_info=True)
 
 
 def _baseline_of(

@@ -95,7 +95,9 @@ def _named(table: pd.DataFrame, part: str, span: str) -> dict[str, float]:
 
 def _by_horizon(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, float]]:
     known = rows[rows[column].notna()]
+    # As wide as the farthest, so that names sort as horizons do.
+    digits = max(len(str(rows["horizon_min"].max())), 2)
     for minutes, value in zip(known["horizon_min"], known[column], strict=True):
-        yield f"{minutes:02d}min", float(value)
+        yield f"{minutes:0{digits}d}min", float(value)
     if len(known):
         yield MEAN, float(known[column].mean())

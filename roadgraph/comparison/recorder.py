@@ -23,7 +23,8 @@ from roadgraph.tracking.record import (
     read_record,
     read_sent,
     record_folder,
-    reopen,
+    set_aside,
+    this_process,
     write_record,
 )
 from roadgraph.tracking.sending import REGISTER_FILE, reason_of
@@ -37,10 +38,9 @@ if TYPE_CHECKING:
     from roadgraph.comparison.judging import Judge
     from roadgraph.comparison.runs import Run
     from roadgraph.settings import Settings
-    from roadgraph.tracking.record import Record
+    from roadgraph.tracking.record import Record, Status
     from roadgraph.tracking.sending import Serve
     from roadgraph.tracking.store import Store
-    from roadgraph.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Recorder(Observer):
     Args:
         settings: of the city.
         members: settings of each model.
-        workspace: of the city.
+        seeds: of the trainings.
         store: to record in.
         serve: see :class:`~roadgraph.tracking.sending.Sender`.
     """
@@ -80,23 +80,23 @@ class Recorder(Observer):
         self,
         settings: Settings,
         members: Sequence[Settings],
-        workspace: Workspace,
+        seeds: Sequence[int],
         store: Store,
         serve: Serve | None = None,
     ) -> None:
         self._settings = settings
-        self._members = {model_title(member.model, member.size): member for member in members}
-        self._workspace = workspace
+        self._members, self._seeds = list(members), list(seeds)
         self._store = store
         self._outbox = Outbox(store, serve)
         self._common: Common | None = None
         self._baselines: list[Run] = []
-        self._told: list[Path] = []
+        self._baselines_left: list[Run] = []
+        self._places: list[Path] = []
         self._candidate: Path | None = None
 
     def data(self, judge: Judge, key: str) -> None:
         """Begin the record that those of all runs on these data stand under."""
-        common = Common.of(judge, key, self._settings, self._workspace)
+        common = Common.of(judge, key, self._settings, self._members, self._seeds)
         self._common = common
         known = read_record(common.folder)
         begun = common.begun()
@@ -113,10 +113,15 @@ class Recorder(Observer):
         self._post_baselines()
         place = record_folder(folder)
         record = read_record(place)
-        if record is None or record.status != "RUNNING":
-            shutil.rmtree(place, ignore_errors=True)
-            record = self._common.of_training(member, key)
-            write_record(record, place)
+        if record is not None and record.status in ("RUNNING", "KILLED"):
+            process, parent = this_process(), self._common.parent_of(place)
+            record = replace(
+                record, status="RUNNING", ended_ms=None, process=process, parent=parent
+            )
+        else:
+            set_aside(place)
+            record = self._common.of_training(member, key, place)
+        write_record(record, place)
         lines = read_progress(place)
         epochs = {line.step for line in lines if line.kind == "epoch"}
         self._outbox.follow(place, sum(line.kind == "machine" for line in lines))
@@ -126,7 +131,10 @@ class Recorder(Observer):
                 yield lambda figures: self._epoch(figures, place, epochs)
                 logger.info("%s is complete", record.title)
         except Exception as error:
-            self._failed(record, error, place)
+            self._broken(record, "FAILED", error, place)
+            raise
+        except BaseException as error:
+            self._broken(record, "KILLED", error, place)
             raise
         finally:
             self._outbox.unfollow(place)
@@ -135,27 +143,39 @@ class Recorder(Observer):
         """Record a run that is complete, unless that was done; baselines wait for each other."""
         if run.facts.baseline:
             self._baselines.append(run)
+            self._baselines_left.append(run)
             return
         self._post_baselines()
-        self._post_run(run, self._members.get(run.facts.title))
+        titled = (
+            member
+            for member in self._members
+            if model_title(member.model, member.size) == run.facts.title
+        )
+        self._post_run(run, next(titled, None))
 
     def ended(self, compared: Compared, results: Path) -> None:
         """Record the comparison with a copy of its ``results``; put its best model forward."""
         assert self._common is not None
         self._post_baselines()
-        common, kept = self._common, self._workspace.comparison(self._common.key)
-        with alone(kept), whole_folder(kept) as temporary:
+        common = self._common
+        with alone(common.kept), whole_folder(common.kept) as temporary:
             shutil.copytree(results, temporary, dirs_exist_ok=True)
         begun = read_record(common.folder) or common.begun()
-        self._post(common.ended(begun, compared, kept), common.folder)
+        self._post(common.ended(begun, compared), common.folder)
         self._put_forward(compared)
 
     def close(self) -> Recorded:
         """Send what is left and return where everything is; wait for a slow store for a while."""
         return self._recorded(self._outbox.close(self._settings.tracking.patience_s))
 
-    def give_up(self) -> None:
-        """Send what is there when the comparison failed."""
+    def give_up(self, error: BaseException) -> None:
+        """Record that the comparison ended by ``error``, and send what can be sent soon."""
+        if self._common is not None:
+            self._post_baselines()
+            record = read_record(self._common.folder)
+            if record is not None and record.status == "RUNNING":
+                failed = isinstance(error, Exception)
+                self._broken(record, "FAILED" if failed else "KILLED", error, self._common.folder)
         self._outbox.close(PATIENCE_AFTER_A_FAILURE_S)
 
     def _epoch(self, figures: dict[str, float], place: Path, known: set[int]) -> None:
@@ -164,7 +184,11 @@ class Recorder(Observer):
             return
         known.add(step)
         values = {name: value for name, value in figures.items() if name != "epoch"}
-        append_progress(Progress(step, now_ms(), values), place)
+        try:
+            append_progress(Progress(step, now_ms(), values), place)
+        except OSError as error:
+            # The run's history has it too, and is recorded when the run is complete.
+            logger.warning("epoch %d is not recorded yet (%s)", step, error)
         shown = ", ".join(
             f"{name} {values[name]:.4g}"
             for name in ("train_loss", "val_loss", "learning_rate")
@@ -172,38 +196,37 @@ class Recorder(Observer):
         )
         logger.info("epoch %d: %s", step, shown)
 
-    def _failed(self, record: Record, error: Exception, place: Path) -> None:
-        log = f"{place.name}/{CONSOLE_FILE}"
-        failed = replace(
+    def _broken(self, record: Record, status: Status, error: BaseException, place: Path) -> None:
+        log = place / CONSOLE_FILE
+        broken = replace(
             record,
-            status="FAILED",
+            status=status,
             ended_ms=now_ms(),
             tags={**record.tags, "failure": reason_of(error)},
-            artifacts={"": (log,)},
+            artifacts={"": (f"{place.name}/{CONSOLE_FILE}",)} if log.is_file() else {},
         )
-        self._post(failed, place)
+        self._post(broken, place)
 
     def _post_baselines(self) -> None:
-        for run in self._baselines:
-            if run.folder not in self._told:
-                self._post_run(run, None)
+        waiting, self._baselines_left = self._baselines_left, []
+        for run in waiting:
+            self._post_run(run, None)
 
     def _post_run(self, run: Run, member: Settings | None) -> None:
         assert self._common is not None
-        self._told.append(run.folder)
-        place = record_folder(run.folder)
-        # Two comparisons at once share their baselines, which are recorded once.
+        place = self._common.place_of(run)
+        self._places.append(place)
+        # Two comparisons at once may have a run in common, which is recorded once.
         with alone(place):
             record = read_record(place)
             if record is None or record.status != "FINISHED":
                 _complete_progress(run, place)
                 record = self._common.of_run(run, record, member, self._baselines)
-                write_record(record, place)
+            write_record(replace(record, parent=self._common.parent_of(place)), place)
         self._outbox.post(place)
 
     def _post(self, record: Record, place: Path) -> None:
         write_record(record, place)
-        reopen(self._store.name, place)
         self._outbox.post(place)
 
     def _put_forward(self, compared: Compared) -> None:
@@ -216,8 +239,7 @@ class Recorder(Observer):
         place = record_folder(best.folder)
         tags = candidate_tags(compared, best, metric)
         content = {"name": registered_name(self._settings), "tags": tags}
-        if not (place / REGISTER_FILE).is_file():
-            write_json(place / REGISTER_FILE, content)
+        write_json(place / REGISTER_FILE, content)
         self._outbox.post(place)
         self._candidate = place
 
@@ -228,7 +250,7 @@ class Recorder(Observer):
             sent = read_sent(self._candidate).get(self._store.name)
             if sent is not None and sent.version.isdecimal():
                 registered = f"{registered_name(self._settings)} version {sent.version}"
-        for place in [self._common.folder, *(record_folder(folder) for folder in self._told)]:
+        for place in [self._common.folder, *self._places]:
             record, sent = read_record(place), read_sent(place).get(self._store.name)
             if record is not None and sent is not None and sent.run_id:
                 title = "" if place == self._common.folder else record.title

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from roadgraph.comparison.account import is_trivial
 from roadgraph.comparison.metrics import final_metrics
 from roadgraph.comparison.note import note_of
-from roadgraph.comparison.runs import run_name
+from roadgraph.comparison.runs import KEY_TAG, run_name
 from roadgraph.config import shareable_settings
 from roadgraph.models.registry import model_title
 from roadgraph.storage import digest_of_arrays, fingerprint
 from roadgraph.tracking.console import CONSOLE_FILE
-from roadgraph.tracking.record import DataUsed, Record, record_folder
+from roadgraph.tracking.record import DataUsed, Record, record_folder, this_process
 from roadgraph.tracking.surroundings import surroundings
+from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from roadgraph.comparison.runs import Run
     from roadgraph.dataset.splits import Span
     from roadgraph.settings import Settings
-    from roadgraph.workspace import Workspace
 
-KEY_TAG = "roadgraph.key"
 DIGEST_CHARACTERS = 32  # MLflow takes 36
+TITLES_NAMED = 3
+"""Of a comparison's models, in its name."""
 OF_A_MODEL = ("model", "training", "size")
 
 
@@ -43,19 +44,38 @@ class Common:
         settings: of the city.
         workspace: of it.
         key: that stands for all the data.
-        data: the same, as MLflow shows it.
+        identity: of the comparison: its data, models, seeds and settings.
+        titles: of its models.
+        data: that it rests on, as MLflow shows it.
         days: first and last local day, such as ``2026-01-05 to 2026-01-18``.
     """
 
     settings: Settings
     workspace: Workspace
     key: str
+    identity: str
+    titles: tuple[str, ...]
     data: tuple[DataUsed, ...]
     days: str
 
     @classmethod
-    def of(cls, judge: Judge, key: str, settings: Settings, workspace: Workspace) -> Common:
-        """Return what the judge's dataset says."""
+    def of(
+        cls,
+        judge: Judge,
+        key: str,
+        settings: Settings,
+        members: Sequence[Settings],
+        seeds: Sequence[int],
+    ) -> Common:
+        """Return what the judge's dataset and the settings say.
+
+        Args:
+            judge: of the test span.
+            key: that stands for all the data.
+            settings: of the city.
+            members: settings of each model.
+            seeds: of the trainings.
+        """
         dataset = judge.dataset
         starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
         first, last = (f"{moment:%Y-%m-%d}" for moment in (starts[0], starts[-1]))
@@ -94,34 +114,52 @@ class Common:
                 f"{city}/network", roads, "graph",
             ),
         )  # fmt: skip
-        return cls(settings, workspace, key, data, f"{first} to {last}")
+        asked = [repr(_parameters(each)) for each in (settings, *members)]
+        identity = fingerprint([city, key, *asked, repr(list(seeds))])
+        titles = dict.fromkeys(model_title(member.model, member.size) for member in members)
+        workspace = Workspace.of(settings)
+        return cls(settings, workspace, key, identity, tuple(titles), data, f"{first} to {last}")
+
+    @property
+    def kept(self) -> Path:
+        """Where the results of the comparison are kept."""
+        return self.workspace.comparison(self.identity)
 
     @property
     def folder(self) -> Path:
         """Where the record of the comparison lies."""
-        return record_folder(self.workspace.comparison(self.key))
+        return record_folder(self.kept)
 
-    @property
-    def record_id(self) -> str:
-        """Of the comparison: the same for the same data, so that all runs on it stand together."""
-        return fingerprint([self.settings.city.name, self.key])[:DIGEST_CHARACTERS]
+    def place_of(self, run: Run) -> Path:
+        """Return where the record of a run lies.
+
+        That of a model lies beside it. A baseline stands in every comparison anew, so that it is a
+        row beside the models.
+        """
+        if not run.facts.baseline:
+            return record_folder(run.folder)
+        title = run.facts.title.replace(" ", "-")
+        return record_folder(self.kept.with_name(f"{self.kept.name}-{title}"))
 
     def begun(self) -> Record:
         """Return the record of the comparison as it begins."""
-        task = "" if self.settings.task == "forecast" else f", {self.settings.task}"
+        task = "" if self.settings.task == "forecast" else f" ({self.settings.task})"
+        more = len(self.titles) - TITLES_NAMED
+        names = [*self.titles[:TITLES_NAMED], *([f"{more} more"] if more > 0 else [])]
         return Record(
-            record_id=self.record_id,
+            record_id=self.identity[:DIGEST_CHARACTERS],
             experiment=self.settings.city.name,
-            title=f"comparison {self.days}{task}",
+            title=f"comparison of {', '.join(names)}{task}, {self.days}",
             status="RUNNING",
             started_ms=now_ms(),
+            process=this_process(),
             parameters=_parameters(self.settings, leave_out=OF_A_MODEL),
             tags={"kind": "comparison", KEY_TAG: self.key, **self._tags()},
             data=self.data,
         )
 
-    def ended(self, begun: Record, compared: Compared, results: Path) -> Record:
-        """Return the record of the comparison as it ended; ``results`` is the folder to keep."""
+    def ended(self, begun: Record, compared: Compared) -> Record:
+        """Return the record of the comparison as it ended, with the results in :attr:`kept`."""
         best = {
             f"best seed/{title}": str(compared.best_of(title).facts.seed)
             for title in compared.titles
@@ -132,7 +170,7 @@ class Common:
             for failure in compared.failures
         }
         files = tuple(
-            os.path.relpath(path, self.folder.parent) for path in sorted(results.iterdir())
+            os.path.relpath(path, self.folder.parent) for path in sorted(self.kept.iterdir())
         )
         return replace(
             begun,
@@ -143,8 +181,8 @@ class Common:
             | {"results/plots": tuple(name for name in files if name.endswith("plots"))},
         )
 
-    def of_training(self, member: Settings, key: str) -> Record:
-        """Return the record of a training that begins."""
+    def of_training(self, member: Settings, key: str, place: Path) -> Record:
+        """Return the record of a training that begins, in the folder ``place``."""
         title, seed = model_title(member.model, member.size), member.training.seed
         return Record(
             record_id=uuid.uuid4().hex,
@@ -152,7 +190,8 @@ class Common:
             title=run_name(title, seed),
             status="RUNNING",
             started_ms=now_ms(),
-            parent=self.record_id,
+            parent=self.parent_of(place),
+            process=this_process(),
             parameters=_parameters(member),
             tags={
                 "kind": "model",
@@ -175,9 +214,9 @@ class Common:
             member: settings of the model, of whatever seed; None of a baseline.
             baselines: of the comparison, which skill is measured against.
         """
-        facts = run.facts
+        facts, place = run.facts, self.place_of(run)
         if begun is None:
-            begun = self._unwatched(run, member)
+            begun = self._unwatched(run, member, place)
         tags = dict(begun.tags)
         if not facts.baseline:
             tags |= {"device": str(facts.device), "diagnosis": str(facts.diagnosis)}
@@ -187,25 +226,27 @@ class Common:
             ended_ms=now_ms(),
             metrics=final_metrics(run, baselines),
             tags=tags,
-            artifacts=_artifacts(run),
-            network=""
-            if facts.baseline
-            else os.path.relpath(self.workspace.network, run.folder.parent),
+            artifacts=_artifacts(run, place),
+            network="" if facts.baseline else os.path.relpath(self.workspace.network, place.parent),
         )
 
-    def _unwatched(self, run: Run, member: Settings | None) -> Record:
+    def parent_of(self, place: Path) -> str:
+        """Return the comparison's record as one in the folder ``place`` names it."""
+        return os.path.relpath(self.folder, place.parent)
+
+    def _unwatched(self, run: Run, member: Settings | None, place: Path) -> Record:
         began_ms = now_ms() - int(1000 * run.facts.training_seconds)
         if member is not None:
             training = replace(member.training, seed=run.facts.seed)
             seeded = replace(member, training=training)
-            return replace(self.of_training(seeded, run.facts.key), started_ms=began_ms)
+            return replace(self.of_training(seeded, run.facts.key, place), started_ms=began_ms)
         return Record(
             record_id=uuid.uuid4().hex,
             experiment=self.settings.city.name,
             title=run.facts.name,
             status="RUNNING",
             started_ms=began_ms,
-            parent=self.record_id,
+            parent=self.parent_of(place),
             parameters=_parameters(self.settings, leave_out=OF_A_MODEL),
             tags={
                 "kind": "baseline",
@@ -248,9 +289,14 @@ def _parameters(settings: Settings, leave_out: Sequence[str] = ()) -> dict[str, 
     return {name: str(value) for name, value in flat(content).items()}
 
 
-def _artifacts(run: Run) -> dict[str, tuple[str, ...]]:
-    """Return files and folders of a run by their place in MLflow, relative to the folder above."""
-    top = run.folder.parent
+def _artifacts(run: Run, place: Path) -> dict[str, tuple[str, ...]]:
+    """Return files and folders of a run by their folder in MLflow.
+
+    Args:
+        run: the run.
+        place: the folder of its record; paths are relative to the folder around it.
+    """
+    top = place.parent
     artifacts: dict[str, tuple[str, ...]] = {}
     if run.pictures:
         artifacts["plots"] = tuple(os.path.relpath(path, top) for path in run.pictures.values())
@@ -258,7 +304,7 @@ def _artifacts(run: Run) -> dict[str, tuple[str, ...]]:
     if run.bundle.is_dir():
         artifacts["bundle"] = (os.path.relpath(run.bundle, top),)
         files = [run.bundle / name for name in ("training_history.json", "classes.json")]
-    log = record_folder(run.folder) / CONSOLE_FILE
+    log = place / CONSOLE_FILE
     if log.is_file():
         files.append(log)
     if files:

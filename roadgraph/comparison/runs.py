@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NO_SEED = 0  # of a baseline, which has no chance in it
 PICTURES_FOLDER = "pictures"
+KEY_TAG = "roadgraph.key"
+"""Of a run and a registered version in MLflow: :attr:`Facts.key`."""
 VALIDATION_FILE, DETAILS_FILE = "validation_scores.parquet", "details.npz"
 
 

@@ -103,6 +103,7 @@ def _bundle(
         title=model_title(member.model, member.size),
         model=trained.model,
         preparation=dataset.preparation,
+        unseen=dataset.fitted.unseen,
         options=member.model,
         settings=shareable_settings(member),
         city=member.city.name,

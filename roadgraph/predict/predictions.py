@@ -18,9 +18,14 @@ from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from roadgraph.evaluation.forecast import Forecast
     from roadgraph.network.network import Network
     from roadgraph.training.bundle import Bundle
+
+METADATA = "roadgraph."
+"""Begins the names of what a file of predictions says of itself."""
 
 
 def predict_newest(
@@ -73,14 +78,31 @@ def predict_newest(
     return table
 
 
+def signed(predictions: pa.Table, made_by: Mapping[str, str]) -> pa.Table:
+    """Return ``predictions`` with ``roadgraph.<name>`` in its schema's metadata for each name."""
+    facts = {f"{METADATA}{name}": value for name, value in made_by.items()}
+    return predictions.replace_schema_metadata({**(predictions.schema.metadata or {}), **facts})
+
+
 def refuse_other_network(bundle: Bundle, network: Network) -> None:
     """Refuse a network that is not the one of ``bundle``.
 
     Raises:
         BundleError: it is another one; the message says how they differ.
     """
+    difference = network_difference(bundle, network)
+    if difference:
+        raise BundleError(
+            f"{bundle.title} was trained on another network: {difference}; train a model on this "
+            "one: roadgraph train, then roadgraph promote, or take a registered model that was: "
+            "--model challenger"
+        )
+
+
+def network_difference(bundle: Bundle, network: Network) -> str:
+    """Return how ``network`` differs from that of ``bundle``, or "" when it is the same."""
     if network.fingerprint() == bundle.network_fingerprint:
-        return
+        return ""
     mine, theirs = set(bundle.segment_ids), set(network.segment_ids)
     gone, new = sorted(mine - theirs), sorted(theirs - mine)
     differ = [
@@ -88,15 +110,11 @@ def refuse_other_network(bundle: Bundle, network: Network) -> None:
         for ids, what in ((gone, "are missing"), (new, "are new"))
         if ids
     ]
-    raise BundleError(
-        f"{bundle.title} was trained on another network: "
-        f"{' and '.join(differ) or 'the same segments, but other links'}; train it on this one: "
-        "roadgraph train"
-    )
+    return " and ".join(differ) or "the same segments, but other links"
 
 
 def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGrid:
-    """Return the grid of the newest slices: the window, and as many before it for gaps."""
+    """Return the grid of the newest slices, all that a forecast looks at."""
     step = pd.Timedelta(minutes=bundle.slice_minutes)
     span = pc.min_max(slices["slice_start"]).as_py()
     oldest, newest = pd.Timestamp(span["min"]), pd.Timestamp(span["max"])
@@ -106,7 +124,7 @@ def _newest(slices: pa.Table, segment_ids: list[str], bundle: Bundle) -> SliceGr
             f"back over {(newest - oldest) // step + 1} only; add the fixes before that time"
         )
     # A quiet spell has no rows, yet it is part of the window.
-    first = max(newest - (2 * bundle.window - 1) * step, oldest)
+    first = max(newest - (bundle.slices - 1) * step, oldest)
     rows = slices.filter(pc.greater_equal(slices["slice_start"], pa.scalar(first)))
     return grid_from_slices(rows, segment_ids, bundle.slice_minutes, first)
 

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from roadgraph.calendar import city_zone, local_days, local_hours
+from roadgraph.comparison.baselines import Roads, baseline_makers
 from roadgraph.comparison.judging import Judge
 from roadgraph.dataset.dataset import hidden_segments
 from roadgraph.dataset.splits import Span
-from roadgraph.errors import BundleError, PromotionError
-from roadgraph.evaluation.baselines import historical_average, persistence
+from roadgraph.errors import PromotionError
 from roadgraph.evaluation.parts import HIDDEN_SEGMENTS, Parts
 from roadgraph.evaluation.scores import score_forecast, score_table
 from roadgraph.models.graph import road_graph
-from roadgraph.predict.predictions import refuse_other_network
+from roadgraph.promotion.likeness import refuse_unlike
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION
 from roadgraph.training.inference import answers
 
@@ -58,58 +58,40 @@ class Contest:
 def hold_contest(
     champion: Bundle, challenger: Bundle, dataset: Dataset, network: Network, settings: Settings
 ) -> Contest:
-    """Judge both models, each with its own preparation, beside persistence and history.
+    """Judge both models, each with its own preparation, beside the baselines.
 
-    Labels are those of ``dataset``. The judged time is the newest ``promotion.days`` days after
-    all that either model or ``dataset`` (free flow, history) has learned from, and a gap of window
-    and farthest horizon.
+    Labels are those of ``dataset``, and the baselines, which learn from its training span, those
+    of every comparison. The judged time is the newest ``promotion.days`` days after all that
+    either model or ``dataset`` (free flow, history) has learned from, and a gap of window and
+    farthest horizon.
 
     Raises:
         PromotionError: the models are of different kinds, not of this network or not of these
             settings, or less than a day is left that neither has seen.
     """
     bundles = {CHAMPION: champion, CHALLENGER: challenger}
-    refuse_unlike(bundles, dataset, network)
+    refuse_unlike(bundles, dataset, network, settings)
     window = max(champion.window, challenger.window)
     span = judged_span(bundles, dataset, window, settings.promotion.days)
-    splits = replace(dataset.splits, test=span)
+    judged = replace(dataset, window=window, splits=replace(dataset.splits, test=span))
     observed_alone = replace(settings, city=replace(settings.city, truth=""))
     road_class = network.segments["road_class"].astype(str).to_numpy()
-    judge = Judge.of(replace(dataset, window=window, splits=splits), road_class, observed_alone)
+    judge = Judge.of(judged, road_class, observed_alone)
     block, blocks = time_blocks(dataset, span)
     without = {f"without {name}": blocks != name for name in dict.fromkeys(blocks[span.start :])}
-
-    def scored(forecast: Forecast, parts: Parts) -> pd.DataFrame:
-        minutes = dataset.grid.slice_minutes
-        scores = score_forecast(
-            forecast, judge.labels, span, dataset.horizons, minutes, judge.settings, parts
-        )
-        return score_table(scores)
-
     tables = [
-        scored(forecast_of(bundle, role, dataset.grid, dataset.graph, judge.origins), parts)
+        _scored(judge, _forecast(judge, bundle, role), Parts(slices=without))
         for role, bundle in bundles.items()
-        for parts in [Parts(slices=without)]
     ]
-    tables += [
-        scored(persistence(dataset, judge.origins), Parts()),
-        scored(historical_average(dataset, judge.origins, settings), Parts()),
-    ]
+    lengths_m = network.segments["length_m"].astype("float64").to_numpy()
+    for make in baseline_makers(dataset, settings, Roads(lengths_m, road_class)).values():
+        tables.append(_scored(judge, make()(judge.origins), Parts()))
     hidden = _hidden_segments(dataset, settings)
-    unseen = dataset.grid.without(hidden)
-    blind = [
-        scored(
-            forecast_of(bundle, role, unseen, dataset.graph, judge.origins),
-            Parts(segments={HIDDEN_SEGMENTS: hidden}),
-        )
-        for role, bundle in bundles.items()
-        if hidden.any()
-    ]
-    on_hidden = pd.concat(blind, ignore_index=True) if blind else tables[0].iloc[:0]
+    on_hidden = _on_hidden_segments(judge, bundles, hidden) if hidden.any() else tables[0].iloc[:0]
     starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
     return Contest(
         pd.concat(tables, ignore_index=True),
-        on_hidden[on_hidden["part"] == HIDDEN_SEGMENTS],
+        on_hidden,
         starts[span.start],
         starts[-1] + pd.Timedelta(minutes=dataset.grid.slice_minutes),
         block,
@@ -117,21 +99,34 @@ def hold_contest(
 
 
 def forecast_of(
-    bundle: Bundle, name: str, grid: SliceGrid, graph: RoadGraph, origins: np.ndarray
+    bundle: Bundle,
+    name: str,
+    grid: SliceGrid,
+    graph: RoadGraph,
+    origins: np.ndarray,
+    hidden: np.ndarray | None = None,
 ) -> Forecast:
-    """Return what the model of ``bundle`` says from ``origins`` ``[O]``, places in ``grid``."""
-    # The window, and as many slices before it for gaps.
-    first = max(int(origins[0]) - 2 * bundle.window + 1, 0)
+    """Return what the model of ``bundle`` says from ``origins`` ``[O]``, places in ``grid``.
+
+    The segments of the mask ``hidden`` ``[N]`` are treated as if they had never been observed:
+    neither their observations nor what the training learned of them is looked at.
+    """
+    first = max(int(origins[0]) - bundle.slices + 1, 0)
     recent = replace(
         grid,
         slice_starts=grid.slice_starts[first:],
         measured=grid.measured[first:],
         observed=grid.observed[first:],
     )
-    inputs = bundle.preparation.inputs(recent, city_zone(bundle.timezone))
+    zone, adjustments = city_zone(bundle.timezone), bundle.adjustments
+    inputs = bundle.preparation.inputs(recent, zone)
+    if hidden is not None:
+        unseen = bundle.unseen.inputs(recent.without(hidden), zone)
+        inputs = np.where(hidden[:, None], unseen, inputs)
+        adjustments = replace(adjustments, is_unseen=adjustments.is_unseen | hidden)
     roads = road_graph(graph, bundle.options.graph, bundle.options.self_loop_weight)
     given = answers(bundle.model, roads, inputs, origins - first, bundle.window, bundle.preparation)
-    return bundle.adjustments.forecast(name, origins, given)
+    return adjustments.forecast(name, origins, given)
 
 
 def judged_span(bundles: dict[str, Bundle], dataset: Dataset, window: int, days: int) -> Span:
@@ -174,45 +169,6 @@ def time_blocks(dataset: Dataset, span: Span) -> tuple[str, np.ndarray]:
     return f"{BLOCK_HOURS} hours", np.array(named, dtype=object)
 
 
-def refuse_unlike(bundles: dict[str, Bundle], dataset: Dataset, network: Network) -> None:
-    """Refuse models that cannot be held against each other on these data.
-
-    Raises:
-        PromotionError: another network, task, slice length or other horizons; the message says
-            whose and how they differ.
-    """
-    for role, bundle in bundles.items():
-        try:
-            refuse_other_network(bundle, network)
-        except BundleError as error:
-            raise PromotionError(f"the {role}: {error}") from error
-    minutes = dataset.grid.slice_minutes
-    asked = {
-        "task": (dataset.task, {role: b.settings["task"] for role, b in bundles.items()}),
-        "slices.minutes": (minutes, {role: b.slice_minutes for role, b in bundles.items()}),
-        "dataset.horizons_min": (
-            _in_minutes(dataset.horizons, minutes),
-            {role: _in_minutes(b.horizons, b.slice_minutes) for role, b in bundles.items()},
-        ),
-    }
-    for name, (now, of) in asked.items():
-        if of[CHAMPION] != of[CHALLENGER]:
-            raise PromotionError(
-                f"champion and challenger cannot be held against each other: {name} is "
-                f"{of[CHAMPION]} of the champion and {of[CHALLENGER]} of the challenger; train a "
-                "challenger of the champion's kind, or move the alias in the MLflow pages"
-            )
-        if of[CHAMPION] != now:
-            raise PromotionError(
-                f"both models have {name}={of[CHAMPION]}, the settings {now}; set "
-                f"{name}={of[CHAMPION]}"
-            )
-
-
-def _in_minutes(horizons: tuple[int, ...], slice_minutes: int) -> str:
-    return f"[{','.join(str(step * slice_minutes) for step in horizons)}]"
-
-
 def _hidden_segments(dataset: Dataset, settings: Settings) -> np.ndarray:
     """Return which segments both models must do without, ``[N]`` bool.
 
@@ -223,3 +179,31 @@ def _hidden_segments(dataset: Dataset, settings: Settings) -> np.ndarray:
         settings.dataset, hidden_share=share, hidden_seed=settings.promotion.hidden_seed
     )
     return hidden_segments(len(dataset.hidden), chosen)
+
+
+def _on_hidden_segments(
+    judge: Judge, bundles: dict[str, Bundle], hidden: np.ndarray
+) -> pd.DataFrame:
+    """Return the rows of both models on the segments ``hidden`` ``[N]``, had they no probes."""
+    parts = Parts(segments={HIDDEN_SEGMENTS: hidden})
+    tables = [
+        _scored(judge, _forecast(judge, bundle, role, hidden), parts)
+        for role, bundle in bundles.items()
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows[rows["part"] == HIDDEN_SEGMENTS]
+
+
+def _forecast(
+    judge: Judge, bundle: Bundle, role: str, hidden: np.ndarray | None = None
+) -> Forecast:
+    return forecast_of(bundle, role, judge.dataset.grid, judge.dataset.graph, judge.origins, hidden)
+
+
+def _scored(judge: Judge, forecast: Forecast, parts: Parts) -> pd.DataFrame:
+    dataset = judge.dataset
+    scores = score_forecast(
+        forecast, judge.labels, dataset.splits.test, dataset.horizons, dataset.grid.slice_minutes,
+        judge.settings, parts,
+    )  # fmt: skip
+    return score_table(scores)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from roadgraph.errors import PromotionError
 from roadgraph.evaluation.comparison import FLOOR, FLOOR_KPH, LOWER_IS_BETTER
@@ -32,8 +33,8 @@ ROUNDING = 1e-9  # a difference that is just the tolerance is tolerated
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What came of a contest.
+class Figures:
+    """What a decision after a contest rests on.
 
     Attributes:
         table: a row a forecaster, ``model`` and :data:`FIGURES`, means over the horizons (speeds
@@ -41,16 +42,27 @@ class Decision:
         metric: that was decided by.
         ahead: by how much the challenger is better in it; below 0 it is worse.
         needed: more than which it has to be.
-        promoted: whether it takes the champion's place.
-        reasons: a sentence each.
     """
 
     table: pd.DataFrame
     metric: str
     ahead: float
     needed: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a challenger takes the champion's place.
+
+    Attributes:
+        promoted: whether it does.
+        reasons: a sentence each.
+        figures: that it rests on, or None where no contest could be held.
+    """
+
     promoted: bool
     reasons: tuple[str, ...]
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +76,8 @@ class Guard:
 def decide(contest: Contest, settings: PromotionSettings, seed_spread: float | None) -> Decision:
     """Decide whether the challenger is better by more than the spread, and no guard forbids it.
 
-    The spread is the larger of the standard error of the difference between both, over blocks of
-    time (see :func:`standard_error`), and of the spread over the seeds of its training.
+    The spread is that of :func:`needed_ahead`: of the difference between both over blocks of time,
+    or over the seeds of its training.
 
     Args:
         contest: both on the same cells.
@@ -78,7 +90,9 @@ def decide(contest: Contest, settings: PromotionSettings, seed_spread: float | N
     metric, table = settings.metric, mean_figures(contest, settings.metric)
     _refuse_no_figure(contest, table, metric)
     error, blocks = standard_error(contest.scores, metric)
-    needed, source = needed_ahead(metric, error, seed_spread, f"{blocks} {_plural(contest.block)}")
+    needed, source = needed_ahead(
+        metric, error, blocks, seed_spread, settings.confidence, _plural(contest.block)
+    )
     of = table.set_index("model")[metric].to_dict()
     mine, theirs = of[CHALLENGER], of[CHAMPION]
     ahead = _ahead(metric, mine, theirs)
@@ -91,7 +105,24 @@ def decide(contest: Contest, settings: PromotionSettings, seed_spread: float | N
         *_beaten_by_baselines(table, metric),
     ]
     promoted = better and not any(guard.forbids for guard in guards)
-    return Decision(table, metric, ahead, needed, promoted, tuple(reasons))
+    return Decision(promoted, tuple(reasons), Figures(table, metric, ahead, needed))
+
+
+def decide_unopposed(difference: str) -> Decision:
+    """Return the decision for a challenger whose champion cannot forecast any more.
+
+    Args:
+        difference: how the champion's network differs from the current one, on which the
+            challenger was trained.
+    """
+    return Decision(
+        True,
+        (
+            f"the champion was trained on another network than the current one ({difference}) and "
+            "cannot forecast on it; the challenger was trained on the current one, so it takes its "
+            "place without a contest",
+        ),
+    )
 
 
 def mean_figures(contest: Contest, metric: str) -> pd.DataFrame:
@@ -134,17 +165,39 @@ def standard_error(scores: pd.DataFrame, metric: str) -> tuple[float | None, int
 
 
 def needed_ahead(
-    metric: str, error: float | None, seed_spread: float | None, blocks: str
+    metric: str,
+    error: float | None,
+    blocks: int,
+    seed_spread: float | None,
+    confidence: float,
+    unit: str,
 ) -> tuple[float, str]:
-    """Return more than what a challenger must be ahead by, and where that comes from."""
+    """Return more than what a challenger must be ahead by, and where that comes from.
+
+    The largest of ``t * se``, with ``t`` the one-sided quantile of Student's distribution of one
+    degree of freedom fewer than there are blocks (a single ``se`` would let a model that is no
+    better pass one time in six, of few days one in three); of the spread over the seeds of the
+    challenger's training; and, where its seeds are not known, of the floor that a comparison of
+    single seeds has too.
+
+    Args:
+        metric: of the difference.
+        error: from :func:`standard_error`.
+        blocks: that it rests on.
+        seed_spread: of the metric, None where one seed was trained.
+        confidence: of the quantile, 0.5 to 1.
+        unit: what blocks are called.
+    """
     known = []
     if error is not None and not math.isnan(error):
-        known.append((error, f"standard error over {blocks}"))
+        quantile = float(stats.t.ppf(confidence, blocks - 1))
+        what = f"{quantile:.2f} standard errors over {blocks} {unit}"
+        known.append((quantile * error, what))
     if seed_spread is not None and not math.isnan(seed_spread):
         known.append((seed_spread, "spread over the seeds of its training"))
-    if not known:
+    else:
         floor = FLOOR_KPH if metric.endswith("_kph") else FLOOR
-        return floor, "no spread is known, so it is the least difference that is asked for"
+        known.append((floor, "the least difference that is asked of a single seed"))
     return max(known)
 
 
@@ -181,6 +234,8 @@ def guards_of(table: pd.DataFrame, settings: PromotionSettings) -> list[Guard]:
 def _guard(
     name: str, title: str, mine: float, theirs: float, tolerance: float, missing: str
 ) -> Guard:
+    if math.isnan(mine) and not math.isnan(theirs):
+        return Guard(f"{title} is not to be had of the challenger, which forbids it", True)
     if math.isnan(mine) or math.isnan(theirs):
         return Guard(f"{title} cannot be judged and forbids nothing: {missing}", False)
     values = f"{title} {_number(name, mine)} of the challenger, {_number(name, theirs)} of the"

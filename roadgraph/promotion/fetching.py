@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from roadgraph.errors import TrackingError
-from roadgraph.storage import whole_folder, write_json
+from roadgraph.storage import alone, whole_folder, write_json
 from roadgraph.tracking.store import Store
 from roadgraph.tracking.versions import (
     BUNDLE_ARTIFACT,
+    CHALLENGER,
     CHAMPION,
+    Version,
     download_bundle,
     find_version,
     registered_name,
@@ -27,15 +30,37 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from roadgraph.settings import Settings
-    from roadgraph.tracking.versions import Version
 
 CHAMPION_FILE = "champion.json"
 
 logger = logging.getLogger(__name__)
 
 
-def registered_bundle(settings: Settings, asked: str = CHAMPION) -> Path:
-    """Return the folder of the bundle of a registered version; fetch it unless it is there.
+@dataclass(frozen=True)
+class RegisteredBundle:
+    """The bundle of a version of a registered model, on this machine.
+
+    Attributes:
+        folder: of the bundle.
+        version: that it is of.
+        alias: ``champion`` or ``challenger`` where it was asked for by that, else "".
+        reached_at: when the store last answered, in ISO 8601, if it does not answer now; else "".
+    """
+
+    folder: Path
+    version: Version
+    alias: str
+    reached_at: str = ""
+
+    def __str__(self) -> str:
+        """Return how people are told of it, such as ``sample version 3 (champion)``."""
+        when = f" when the store last answered, at {self.reached_at}" if self.reached_at else ""
+        role = f" ({self.alias}{when})" if self.alias else ""
+        return f"{self.version.name} version {self.version.number}{role}"
+
+
+def registered_bundle(settings: Settings, asked: str = CHAMPION) -> RegisteredBundle:
+    """Return the bundle of a registered version; fetch it unless it is there.
 
     Where the store does not answer, the champion that it last had is taken, with a warning.
 
@@ -58,7 +83,7 @@ def registered_bundle(settings: Settings, asked: str = CHAMPION) -> Path:
     except TrackingError as error:
         if asked != CHAMPION:
             raise
-        return _last_champion(store, folder, error)
+        return _last_champion(store, name, folder, error)
     if asked == CHAMPION:
         content = {
             "store": store.name,
@@ -67,7 +92,7 @@ def registered_bundle(settings: Settings, asked: str = CHAMPION) -> Path:
             "reached_at": pd.Timestamp.now("UTC").isoformat(timespec="seconds"),
         }
         write_json(folder / CHAMPION_FILE, content)
-    return bundle
+    return RegisteredBundle(bundle, version, asked if asked in (CHAMPION, CHALLENGER) else "")
 
 
 def fetched_bundle(client: MlflowClient, version: Version, folder: Path) -> Path:
@@ -78,9 +103,10 @@ def fetched_bundle(client: MlflowClient, version: Version, folder: Path) -> Path
         TrackingError: the store does not answer.
     """
     kept = _folder_of(folder, version.number, version.run_id)
-    if not kept.is_dir():
-        with whole_folder(kept) as temporary:
-            download_bundle(client, version, temporary)
+    with alone(kept):
+        if not kept.is_dir():
+            with whole_folder(kept) as temporary:
+                download_bundle(client, version, temporary)
     return kept / BUNDLE_ARTIFACT
 
 
@@ -89,8 +115,8 @@ def _folder_of(folder: Path, number: str, run_id: str) -> Path:
     return folder / f"version-{number}-{run_id}"
 
 
-def _last_champion(store: Store, folder: Path, error: TrackingError) -> Path:
-    """Return the bundle of the champion that ``store`` last had.
+def _last_champion(store: Store, name: str, folder: Path, error: TrackingError) -> RegisteredBundle:
+    """Return the bundle of the champion of ``name`` that ``store`` last had.
 
     Raises:
         TrackingError: none was fetched from it.
@@ -98,16 +124,17 @@ def _last_champion(store: Store, folder: Path, error: TrackingError) -> Path:
     path = folder / CHAMPION_FILE
     known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     if known.get("store") == store.name:
-        kept = _folder_of(folder, known["version"], known["run_id"])
+        version = Version(name, known["version"], known["run_id"], {})
+        kept = _folder_of(folder, version.number, version.run_id)
         if kept.is_dir():
             logger.warning(
                 "%s; forecasting with version %s, which was champion when the store last answered, "
                 "at %s",
                 error,
-                known["version"],
+                version.number,
                 known["reached_at"],
             )
-            return kept / BUNDLE_ARTIFACT
+            return RegisteredBundle(kept / BUNDLE_ARTIFACT, version, CHAMPION, known["reached_at"])
     raise TrackingError(
         f"{error}, and no champion was fetched from it before; name a bundle: --bundle FOLDER"
     ) from error

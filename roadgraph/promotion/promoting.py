@@ -6,26 +6,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadgraph.dataset.loading import load_dataset
-from roadgraph.errors import RegistryError
+from roadgraph.errors import PromotionError, RegistryError
 from roadgraph.network.network import read_network
+from roadgraph.predict.predictions import network_difference
 from roadgraph.promotion.contest import Contest, hold_contest
-from roadgraph.promotion.decision import Decision, decide
+from roadgraph.promotion.decision import Decision, decide, decide_unopposed
 from roadgraph.promotion.fetching import fetched_bundle
 from roadgraph.tracking.registry import promote, roll_back, tag_decision
 from roadgraph.tracking.store import Store
 from roadgraph.tracking.versions import (
     CHALLENGER,
     CHAMPION,
+    NEW_CHALLENGER,
     Version,
+    aliases_of,
     current,
+    registered_model,
     registered_name,
     registry_client,
 )
-from roadgraph.training.bundle import Bundle, read_bundle
+from roadgraph.training.bundle import read_bundle
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from roadgraph.settings import Settings
+    from roadgraph.training.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Promotion:
     Attributes:
         champion, challenger: versions before the decision.
         titles: of their models, by alias.
-        contest: what it rests on.
+        contest: what it rests on, or None where none could be held.
         decision: with its reasons.
         carried_out: whether it was written to the registry.
     """
@@ -43,7 +50,7 @@ class Promotion:
     champion: Version
     challenger: Version
     titles: dict[str, str]
-    contest: Contest
+    contest: Contest | None
     decision: Decision
     carried_out: bool
 
@@ -61,13 +68,17 @@ class Promotion:
 def promote_challenger(settings: Settings, dry_run: bool) -> Promotion:
     """Hold the city's challenger against its champion, and move the alias if it is better.
 
+    A champion of another network than the current one can neither forecast nor be judged, so a
+    challenger of the current one takes its place without a contest.
+
     Args:
         settings: of the city, its data and ``promotion``.
         dry_run: decide, but write nothing to the registry.
 
     Raises:
         RegistryError: no such registered model, no champion, no challenger, or both are one.
-        PromotionError: they cannot be held against each other.
+        PromotionError: they cannot be held against each other, or somebody moved an alias
+            meanwhile.
         BundleError: a bundle cannot be read.
         DataError: network or slices are missing.
         TrackingError: the store does not answer.
@@ -78,29 +89,21 @@ def promote_challenger(settings: Settings, dry_run: bool) -> Promotion:
     champion, challenger = current(client, name, CHAMPION), current(client, name, CHALLENGER)
     if champion.number == challenger.number:
         raise RegistryError(
-            f"{champion} is champion and challenger, so there is nothing to decide; train another "
-            "model: roadgraph train"
+            f"{champion} is champion and challenger, so there is nothing to decide; "
+            f"{NEW_CHALLENGER}"
         )
     seed_spread = challenger.seed_spread(settings.promotion.metric)
-    bundles = [
+    old, new = (
         read_bundle(fetched_bundle(client, version, workspace.registered(name)))
         for version in (champion, challenger)
-    ]
-    contest = _contest(bundles[0], bundles[1], settings, workspace)
-    decision = decide(contest, settings.promotion, seed_spread)
+    )
+    contest, decision = _decided(old, new, settings, workspace, seed_spread)
+    titles = {CHAMPION: old.title, CHALLENGER: new.title}
+    promotion = Promotion(champion, challenger, titles, contest, decision, not dry_run)
     if not dry_run:
         with store.held():
-            tag_decision(
-                client,
-                challenger,
-                "promoted" if decision.promoted else "not promoted",
-                decision.reasons,
-                _figures(decision, contest, champion),
-            )
-            if decision.promoted:
-                promote(client, challenger)
-    titles = {CHAMPION: bundles[0].title, CHALLENGER: bundles[1].title}
-    return Promotion(champion, challenger, titles, contest, decision, not dry_run)
+            _carry_out(client, promotion)
+    return promotion
 
 
 def step_back(settings: Settings) -> tuple[Version, Version]:
@@ -117,24 +120,55 @@ def step_back(settings: Settings) -> tuple[Version, Version]:
         return roll_back(client, name)
 
 
-def _contest(
-    champion: Bundle, challenger: Bundle, settings: Settings, workspace: Workspace
-) -> Contest:
+def _decided(
+    champion: Bundle,
+    challenger: Bundle,
+    settings: Settings,
+    workspace: Workspace,
+    seed_spread: float | None,
+) -> tuple[Contest | None, Decision]:
     network = read_network(workspace.network)
+    difference = network_difference(champion, network)
+    if difference and not network_difference(challenger, network):
+        return None, decide_unopposed(difference)
     dataset = load_dataset(settings, workspace, network)
-    return hold_contest(champion, challenger, dataset, network, settings)
+    contest = hold_contest(champion, challenger, dataset, network, settings)
+    return contest, decide(contest, settings.promotion, seed_spread)
 
 
-def _figures(decision: Decision, contest: Contest, champion: Version) -> dict[str, str]:
+def _carry_out(client: MlflowClient, promotion: Promotion) -> None:
+    """Write a decision to the registry, whose store is held.
+
+    Raises:
+        PromotionError: it rests on versions that do not bear the aliases any more.
+    """
+    champion, challenger, decision = promotion.champion, promotion.challenger, promotion.decision
+    now = aliases_of(registered_model(client, challenger.name))
+    for alias, version in ((CHAMPION, champion), (CHALLENGER, challenger)):
+        if now.get(alias) != version.number:
+            raise PromotionError(
+                f"the {alias} of {challenger.name} changed meanwhile, from version "
+                f"{version.number} to {now.get(alias, 'none')}; run roadgraph promote again"
+            )
+    word = "promoted" if decision.promoted else "not promoted"
+    tag_decision(client, challenger, word, decision.reasons, _kept(promotion))
+    if decision.promoted:
+        promote(client, challenger)
+
+
+def _kept(promotion: Promotion) -> dict[str, str]:
     """Return what is kept on the challenger's version beside the reasons."""
-    of = decision.table.set_index("model")[decision.metric]
-    return {
-        "against": f"version {champion.number}",
+    kept = {"against": f"version {promotion.champion.number}"}
+    contest, figures = promotion.contest, promotion.decision.figures
+    if contest is None or figures is None:
+        return kept
+    of = figures.table.set_index("model")[figures.metric]
+    return kept | {
         "judged from": contest.start.isoformat(),
         "judged until": contest.end.isoformat(),
-        "metric": decision.metric,
+        "metric": figures.metric,
         "figure of challenger": f"{of[CHALLENGER]:.6g}",
         "figure of champion": f"{of[CHAMPION]:.6g}",
-        "ahead": f"{decision.ahead:.6g}",
-        "needed": f"{decision.needed:.6g}",
+        "ahead": f"{figures.ahead:.6g}",
+        "needed": f"{figures.needed:.6g}",
     }

@@ -34,8 +34,10 @@ class ServedModel(PythonModel):
 
         Args:
             context: not used; MLflow hands it to every model.
-            model_input: the columns of ``schema.SLICES``, back over the model's window; times
-                without a zone are UTC.
+            model_input: the columns of ``schema.SLICES``, the newest slices of all segments: as
+                many as ``slices`` in the model's metadata says. Fewer, down to its ``window``, are
+                answered too; then with ``dataset.fill=last`` gaps early in the window are filled
+                with the segment's mean. Times without a zone are UTC.
             params: ``abstain_below``, as in :func:`~roadgraph.predict.predictions.predict_newest`.
 
         Returns:

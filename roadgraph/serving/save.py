@@ -72,6 +72,7 @@ def save_served_model(bundle: Path, network: Path, folder: Path) -> Path:
             "title": trained.title,
             "slice_minutes": trained.slice_minutes,
             "window": trained.window,
+            "slices": trained.slices,
             "horizons_min": [step * trained.slice_minutes for step in trained.horizons],
             "roadgraph": roadgraph.__version__,
         }

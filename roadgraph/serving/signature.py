@@ -54,12 +54,12 @@ def served_signature() -> ModelSignature:
 
 
 def example_request(bundle: Bundle) -> pd.DataFrame:
-    """Return slices that ``bundle`` can answer: its window, with the usual speeds of two segments.
+    """Return slices that ``bundle`` can answer, as many as it looks at: two segments' usual speeds.
 
     Times are texts, as in the JSON of a request.
     """
     step = pd.Timedelta(minutes=bundle.slice_minutes)
-    starts = EXAMPLE_START.ceil(step) + step * pd.RangeIndex(bundle.window)
+    starts = EXAMPLE_START.ceil(step) + step * pd.RangeIndex(bundle.slices)
     usual_kph = bundle.preparation.fill[:EXAMPLE_SEGMENTS, 0].astype(float).round(1)
     return pd.DataFrame(
         [

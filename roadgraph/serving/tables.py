@@ -29,7 +29,9 @@ def slices_of_request(request: pd.DataFrame) -> pa.Table:
         found = ", ".join(str(name) for name in request.columns)
         raise DataError(f"the slices lack {', '.join(missing)} (found {found or 'no column'})")
     if request.empty:
-        raise DataError("no slice in the request; send those of the model's window")
+        raise DataError(
+            "no slice in the request; send the newest, as many as the model's metadata says"
+        )
     rows = request[SLICES.columns].assign(slice_start=_utc(request["slice_start"]))
     empty = (rows.isna() | rows.isin([math.inf, -math.inf])).to_numpy()
     if empty.any():

@@ -19,7 +19,17 @@ class PromotionSettings:
     days: Annotated[
         int,
         Setting("newest days that both are judged on, of those that neither has seen", "d", 1, 90),
-    ] = 3
+    ] = 7
+    confidence: Annotated[
+        float,
+        Setting(
+            "how sure it must be that a challenger is better: the spread of the difference over "
+            "days counts this often (one-sided, Student's t)",
+            "1",
+            0.5,
+            0.999,
+        ),
+    ] = 0.95
     recall_tolerance: Annotated[
         float, Setting("how much lower its recall of gridlock may be", "1", 0, 1)
     ] = 0.05

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from roadgraph.tracking.machine import MachineMonitor
 from roadgraph.tracking.record import Progress, Sent, append_progress, read_sent, write_sent
-from roadgraph.tracking.sending import Sender, is_settled, reason_of
+from roadgraph.tracking.sending import Sender, is_settled, is_unreachable, reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,6 @@ SAMPLE_S = 10.0
 """Between two samples of the machine."""
 RETRY_S = 30.0
 """Until a store that failed is tried again."""
-FAILURES_A_ROUND = 2
-"""One record may be at fault; after two in a row it is the store."""
 
 
 @dataclass(frozen=True)
@@ -140,33 +138,29 @@ class Outbox:
         self._sample_at = time.monotonic() + SAMPLE_S
         try:
             figures = self._monitor.sample()
-        except Exception as error:
-            # psutil fails on some kernels; curves of the machine are not worth the others.
-            logger.warning("the machine's figures cannot be read (%s)", reason_of(error))
-            self._sample_at = math.inf
-            return
-        for folder, step in live.items():
             at_ms = int(time.time() * 1000)
-            append_progress(Progress(step, at_ms, figures, "machine"), folder)
-            with self._changed:
-                if folder in self._live:
-                    self._live[folder] = step + 1
+            for folder, step in live.items():
+                append_progress(Progress(step, at_ms, figures, "machine"), folder)
+                with self._changed:
+                    if folder in self._live:
+                        self._live[folder] = step + 1
+        except Exception as error:
+            # psutil fails on some kernels, a disk may be full; these curves are not worth others.
+            logger.warning("the machine's figures cannot be kept (%s)", reason_of(error))
+            self._sample_at = math.inf
 
     def _send_all(self) -> None:
         with self._changed:
             posted, live = dict(self._posted), list(self._live)
-        failures = 0
         for folder in [*posted, *live]:
             try:
                 self._sender.send(folder)
             except Exception as error:
                 # Whatever a store does, it must not cost the training.
                 self._failed(error)
-                failures += 1
-                if failures == FAILURES_A_ROUND:
+                if is_unreachable(error):
                     return
                 continue
-            failures = 0
             with self._changed:
                 if folder in posted and self._posted[folder] == posted[folder]:
                     del self._posted[folder]

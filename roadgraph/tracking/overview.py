@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from roadgraph.tracking.record import read_record, read_sent
+from roadgraph.tracking.record import RECORD_FILE, digest_of, read_record, read_sent
 from roadgraph.tracking.sending import is_settled, waiting
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ def tracking_of(folders: Sequence[Path], store: Store) -> Tracking:
     left = waiting(folders, store)
     elsewhere: dict[str, int] = {}
     for folder, record in records.items():
+        if record is None or record.status == "RUNNING":
+            continue
+        digest = digest_of(folder, RECORD_FILE)
         for name, sent in read_sent(folder).items():
-            if name != store.name and record and record.status != "RUNNING" and not sent.finished:
+            if name != store.name and sent.digest != digest:
                 elsewhere[name] = elsewhere.get(name, 0) + 1
     return Tracking(
         store.name,

@@ -8,19 +8,27 @@ times are part of the record, so that sending it again gives no second point of 
 from __future__ import annotations
 
 import json
+import logging
+import os
+import shutil
+import socket
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from roadgraph.storage import write_json
+import psutil
+
+from roadgraph.storage import fingerprint, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 RECORD_FILE, PROGRESS_FILE, SENT_FILE = "record.json", "progress.jsonl", "sent.json"
 NOTE_CHARACTERS = 8000  # MLflow's limit of a tag, which a note is
 
-Status = Literal["RUNNING", "FINISHED", "FAILED"]
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,13 @@ class Record:
         record_id: of this record, unlike any other; MLflow's run carries it as a tag.
         experiment: name of the MLflow experiment, the city's.
         title: name of the run, such as ``gcn-enhanced seed 2``.
-        status: of the run; ``RUNNING`` while it is trained.
+        status: of the run; ``RUNNING`` while it is trained, ``KILLED`` when it was interrupted and
+            may be taken up again.
         started_ms: when it began, in ms since 1970.
         ended_ms: when it ended, or None.
-        parent: ``record_id`` of the run that it stands under, or "".
+        parent: the folder of the record that it stands under, relative to the folder around this
+            one's, or "".
+        process: that trains it (:func:`this_process`).
         parameters: flat settings by name.
         metrics: final figures by name.
         tags: texts by name.
@@ -71,6 +82,7 @@ class Record:
     started_ms: int
     ended_ms: int | None = None
     parent: str = ""
+    process: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -117,19 +129,28 @@ def read_record(folder: Path) -> Record | None:
 
 
 def append_progress(progress: Progress, folder: Path) -> None:
-    """Add a line to the progress in ``folder``."""
+    """Add a line to the progress in ``folder``, also behind one that was cut off."""
     line = json.dumps(asdict(progress))
-    with (folder / PROGRESS_FILE).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    with (folder / PROGRESS_FILE).open("ab+") as file:
+        whole = file.seek(0, 2) == 0
+        if not whole:
+            file.seek(-1, 2)
+            whole = file.read() == b"\n"
+        file.write(("" if whole else "\n").encode() + line.encode() + b"\n")
 
 
 def read_progress(folder: Path) -> list[Progress]:
-    """Return the progress in ``folder``; a last line that was cut off by a kill is left out."""
+    """Return the progress in ``folder``; lines that a kill or a full disk cut off are left out."""
     path = folder / PROGRESS_FILE
     if not path.is_file():
         return []
-    lines = path.read_text("utf-8").split("\n")[:-1]
-    return [Progress(**json.loads(line)) for line in lines]
+    found = []
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            found.append(Progress(**json.loads(line)))
+        except (ValueError, TypeError):
+            logger.info("%s: a line was cut off and is left out", path)
+    return found
 
 
 @dataclass(frozen=True)
@@ -139,16 +160,18 @@ class Sent:
     Attributes:
         run_id: of its run there, or "" before there is one.
         experiment: that the run belongs to.
-        finished: whether everything was sent.
+        digest: of the record, as it was when all of it had been sent; "" before.
         model_id: of its served model, or "".
         version: of the registered model that it became, "" before, or why there is none.
+        register_digest: of what it was registered by.
     """
 
     run_id: str = ""
     experiment: str = ""
-    finished: bool = False
+    digest: str = ""
     model_id: str = ""
     version: str = ""
+    register_digest: str = ""
 
 
 def read_sent(folder: Path) -> dict[str, Sent]:
@@ -165,11 +188,43 @@ def write_sent(store: str, sent: Sent, folder: Path) -> None:
     write_json(folder / SENT_FILE, {name: asdict(each) for name, each in every.items()})
 
 
-def reopen(store: str, folder: Path) -> None:
-    """Have ``store`` get the record in ``folder`` anew: it has changed since it was sent."""
-    sent = read_sent(folder).get(store)
-    if sent is not None and sent.finished:
-        write_sent(store, replace(sent, finished=False), folder)
+def digest_of(folder: Path, name: str) -> str:
+    """Return a digest of a file in ``folder``, or "" where it is not there."""
+    path = folder / name
+    return fingerprint([path.read_text("utf-8")]) if path.is_file() else ""
+
+
+def this_process() -> str:
+    """Return a text that stands for this process and for no other, also after a restart."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def is_abandoned(record: Record) -> bool:
+    """Return whether a record still says that it runs, but its process on this machine is gone."""
+    host, _, process = record.process.rpartition(":")[0].rpartition(":")
+    if record.status != "RUNNING" or host != socket.gethostname():
+        return False
+    try:
+        began = psutil.Process(int(process)).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    return record.process != f"{host}:{process}:{began:.2f}"
+
+
+def set_aside(folder: Path) -> None:
+    """Make room for another record in ``folder``: one that a store lacks moves beside it."""
+    record, digest = read_record(folder), digest_of(folder, RECORD_FILE)
+    sent = read_sent(folder)
+    if record is None or all(each.digest == digest for each in sent.values()):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    aside = folder.with_name(f"{folder.stem}-{record.record_id[:8]}{folder.suffix}")
+    artifacts = {
+        place: tuple(path.replace(folder.name, aside.name, 1) for path in paths)
+        for place, paths in record.artifacts.items()
+    }
+    folder.rename(aside)
+    write_record(replace(record, artifacts=artifacts), aside)
 
 
 def record_folder(run: Path) -> Path:

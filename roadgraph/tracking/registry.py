@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 LINE_TAG = "promotion/champions"
 """Of the registered model: versions that were champion, oldest first, the current one last."""
 
-DECISION_TAG, REASON_TAG, AT_TAG = "promotion/decision", "promotion/reason", "promotion/at"
+DECIDED = "promotion/"
+"""Begins the tags of a version that a decision writes."""
+
+DECISION_TAG, REASON_TAG, AT_TAG = f"{DECIDED}decision", f"{DECIDED}reason", f"{DECIDED}at"
 ENTERED_TAG = "promotion/entered"
 """Of a version: when its registration was complete."""
 
@@ -50,8 +53,8 @@ def register(
 ) -> str:
     """Register the model of a run as the challenger; return its version.
 
-    A run that has a version gets no second one, and the aliases stay as they are. The first
-    version of a city that never had a champion becomes champion too.
+    A run that has a version gets no second one: its tags are brought up to date, and the aliases
+    stay as they are. The first version of a city that never had a champion becomes champion too.
 
     Args:
         client: of the store.
@@ -82,6 +85,9 @@ def register(
                 )
             ]
         version = version_of(found[0])
+        for tag, value in tags.items():
+            if version.tags.get(tag) != value:
+                client.set_model_version_tag(name, version.number, tag, value)
         # Without this tag an earlier call ended before the aliases stood.
         if ENTERED_TAG not in version.tags:
             _enter(client, version)
@@ -136,17 +142,17 @@ def tag_decision(
     reasons: Sequence[str],
     figures: Mapping[str, str],
 ) -> None:
-    """Write a decision, its reasons and figures on a version; those of an earlier one go.
+    """Write a decision, its reasons and figures on a version; all of an earlier decision goes.
 
     Raises:
         TrackingError: the store does not answer.
     """
     tags = {DECISION_TAG: decision, AT_TAG: _now()}
     tags |= {f"{REASON_TAG} {place}": text for place, text in enumerate(reasons, 1)}
-    tags |= {f"promotion/{name}": value for name, value in figures.items()}
+    tags |= {f"{DECIDED}{name}": value for name, value in figures.items()}
     with asking(client.tracking_uri):
         for name in version.tags:
-            if name.startswith(REASON_TAG) and name not in tags:
+            if name.startswith(DECIDED) and name not in {*tags, ENTERED_TAG, STEPPED_BACK_TAG}:
                 client.delete_model_version_tag(version.name, version.number, name)
         for name, value in tags.items():
             client.set_model_version_tag(version.name, version.number, name, value[:TAG_CHARACTERS])

@@ -60,8 +60,12 @@ class Store:
                 "tracking.uri or MLFLOW_TRACKING_URI to a server (http://, https://) or a database "
                 "(sqlite:///, postgresql://, mysql://, mssql://)"
             )
-        server = scheme in ("http", "https")
-        pages = settings.tracking.ui or (without_login(address) if server else LOCAL_PAGES)
+        server, ui = scheme in ("http", "https"), settings.tracking.ui
+        if ui and not ui.startswith(("http://", "https://")):
+            raise SettingsError(
+                f"tracking.ui: needs the address of a web page, http:// or https:// (found '{ui}')"
+            )
+        pages = ui or (without_login(address) if server else LOCAL_PAGES)
         return cls(
             address,
             pages.rstrip("/"),
@@ -93,6 +97,8 @@ class Store:
         # MLflow sets its own level when it is imported, and tells of every step of its database.
         for name in ("alembic", "mlflow"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # Retries are no news of their own: what comes of them is said once.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         if self.address.startswith("sqlite:///"):
             path = Path(self.address.removeprefix("sqlite:///"))
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def surroundings(repository: Path = REPOSITORY) -> dict[str, str]:
     }
     commit = _git(repository, "rev-parse", "HEAD")
     if commit is not None:
-        changes = _git(repository, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(repository, "status", "--porcelain")
         tags["mlflow.source.git.commit"] = commit
         tags["git.clean"] = "yes" if changes == "" else "no"
     return tags

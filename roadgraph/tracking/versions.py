@@ -29,6 +29,13 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE_ARTIFACT = "bundle"
 """Folder of a run's artifacts that holds its bundle."""
 
+NEW_CHALLENGER = (
+    "newer slices or other settings make a challenger (roadgraph slices, roadgraph train; a run "
+    "that has a version already gets no second one), or set the alias challenger on a version in "
+    "the MLflow pages"
+)
+"""What to do where no other version waits to be judged."""
+
 SPREAD_TAG = "spread"
 """Of a version: ``spread/<metric>`` is the metric's standard deviation over the seeds."""
 
@@ -120,7 +127,7 @@ def current(client: MlflowClient, name: str, alias: str = CHAMPION) -> Version:
         hint = (
             "set the alias on a version in the MLflow pages"
             if alias == CHAMPION
-            else "train a model, which becomes it: roadgraph train"
+            else NEW_CHALLENGER
         )
         raise RegistryError(f"registered model '{name}' has no {alias}; {hint}")
     return find_version(client, name, aliases[alias])

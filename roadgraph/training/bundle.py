@@ -49,6 +49,7 @@ class Bundle:
         title: such as ``gcn-enhanced``.
         model: ready to predict.
         preparation: of its inputs.
+        unseen: the same for segments that were never observed.
         options: its model settings.
         settings: every setting of its training, as plain types.
         city: its name.
@@ -67,6 +68,7 @@ class Bundle:
     title: str
     model: MultiTaskModel
     preparation: Preparation
+    unseen: Preparation
     options: ModelSettings
     settings: dict[str, Any]
     city: str
@@ -80,6 +82,14 @@ class Bundle:
     seen: SeenTime
     metrics: list[dict[str, Any]]
     history: list[dict[str, float]]
+
+    @property
+    def slices(self) -> int:
+        """How many of the newest slices a forecast looks at.
+
+        The window; with ``dataset.fill=last`` its first slice is filled from as far back again.
+        """
+        return 2 * self.window - 1 if self.preparation.fill_by == "last" else self.window
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:
@@ -120,14 +130,18 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             {name: value.contiguous() for name, value in bundle.model.state_dict().items()},
             temporary / WEIGHTS_FILE,
         )
-        save_numpy(
-            {
-                "fill": preparation.fill,
-                "statics": preparation.statics,
-                "typical_speed": preparation.history.week,
-            },
-            temporary / SEGMENTS_FILE,
-        )
+        arrays = {
+            f"{of}{name}": value
+            for of, each in (("", preparation), ("unseen_", bundle.unseen))
+            for name, value in (
+                ("fill", each.fill),
+                ("statics", each.statics),
+                ("typical_speed", each.history.week),
+            )
+        }
+        # safetensors writes the memory as it lies, that of a transposed or broadcast array too.
+        contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        save_numpy(contiguous, temporary / SEGMENTS_FILE)
         for name in (WEIGHTS_FILE, SEGMENTS_FILE):
             (temporary / name).chmod(0o644)  # safetensors lets the owner alone read them
         (temporary / "config.yaml").write_text(
@@ -143,7 +157,8 @@ def read_bundle(folder: Path) -> Bundle:
 
     Raises:
         BundleError: the folder or a file of it is missing, the weights do not fit, or it is an
-            older bundle that does not say which time it has seen.
+            older bundle that does not say which time it has seen or what it knows of segments
+            that were never observed.
     """
     if not folder.is_dir():
         there = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
@@ -175,6 +190,7 @@ def read_bundle(folder: Path) -> Bundle:
             title=model_title(options, settings["size"]),
             model=model.eval(),
             preparation=_preparation(features, found["scaler.json"], folder),
+            unseen=_preparation(features, found["scaler.json"], folder, "unseen_"),
             options=options,
             settings=settings,
             city=features["city"],
@@ -197,16 +213,21 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def _preparation(
-    features: dict[str, Any], scaler: dict[str, dict[str, float]], folder: Path
+    features: dict[str, Any], scaler: dict[str, dict[str, float]], folder: Path, of: str = ""
 ) -> Preparation:
     arrays = load_numpy(folder / SEGMENTS_FILE)
+    if f"{of}fill" not in arrays and "fill" in arrays:
+        raise BundleError(
+            f"bundle {folder} is an older one that says nothing of segments that were never "
+            "observed; train it again: roadgraph train"
+        )
     return Preparation(
         channels=tuple(features["channels"]),
         mean=np.array([scaler[name]["mean"] for name in features["channels"]], dtype=np.float32),
         std=np.array([scaler[name]["std"] for name in features["channels"]], dtype=np.float32),
-        fill=arrays["fill"],
-        statics=arrays["statics"],
-        history=History(arrays["typical_speed"], features["slice_minutes"]),
+        fill=arrays[f"{of}fill"],
+        statics=arrays[f"{of}statics"],
+        history=History(arrays[f"{of}typical_speed"], features["slice_minutes"]),
         fill_by=features["fill"],
         window=features["window"],
         reach=max(features["horizons"]),

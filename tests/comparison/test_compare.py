@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from roadgraph.comparison.baselines import run_baseline
 from roadgraph.comparison.compare import Compared, Failure, compare_members
 from roadgraph.comparison.judging import Judge
 from roadgraph.comparison.members import members_of
+from roadgraph.comparison.observer import Observer
 from roadgraph.comparison.runs import Run
 from roadgraph.comparison.training import train_member
 from roadgraph.dataset.dataset import Dataset
@@ -518,6 +520,46 @@ def test_a_baseline_that_fails_is_listed_and_the_others_go_on(
     assert [run.facts.title for run in compared.runs] == [
         name for name in BASELINES if name != "gradient boosting"
     ]
+
+
+def test_whoever_watches_costs_no_run(
+    city: Settings, compared: Compared, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Clumsy(Observer):
+        def finished(self, run: Run) -> None:
+            raise OSError(f"no place for {run.facts.name}")
+
+    again = compare_members(city, members_of(city, TITLES), SEEDS, observer=Clumsy())
+    assert [run.facts for run in again.runs] == [run.facts for run in compared.runs]
+    assert again.failures == ()
+    assert "mlp-simple seed 1 is complete, but could not be recorded" in caplog.text
+
+
+def test_whoever_watches_is_told_of_data_trainings_and_runs(fresh: Settings) -> None:
+    class Notes(Observer):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def data(self, judge: Judge, key: str) -> None:
+            self.said.append(f"data of {judge.dataset.graph.segments}")
+
+        @contextmanager
+        def training(
+            self, member: Settings, key: str, folder: Path
+        ) -> Iterator[Callable[[dict[str, float]], None]]:
+            self.said.append(f"{member.training.seed} begins")
+            yield lambda figures: self.said.append(f"epoch {figures['epoch']}")
+            self.said.append("it ends")
+
+        def finished(self, run: Run) -> None:
+            self.said.append(run.facts.name)
+
+    notes = Notes()
+    compare_members(fresh, members_of(fresh, ["mlp-simple"]), [3], observer=notes)
+    epochs = ["epoch 0", "epoch 1"]
+    assert notes.said == [
+        "data of 3", *BASELINES, "3 begins", *epochs, "it ends", "mlp-simple seed 3",
+    ]  # fmt: skip
 
 
 def test_a_run_of_an_older_layout_is_run_again(finished: Settings) -> None:

@@ -21,8 +21,9 @@ from roadgraph.tracking.record import (
     Sent,
     read_progress,
     read_record,
-    read_sent,
     record_folder,
+    this_process,
+    write_record,
     write_sent,
 )
 from roadgraph.tracking.sending import REGISTER_FILE
@@ -80,7 +81,7 @@ def settings(tmp_path: Path) -> Settings:
 def recording(settings: Settings) -> Recorder:
     """Return a recorder of ``mlp-simple`` that knows of its data."""
     members = members_of(settings, ["mlp-simple"])
-    found = Recorder(settings, members, Workspace.of(settings), store_of(settings))
+    found = Recorder(settings, members, [1, 2], store_of(settings))
     found.data(toy_judge(settings), KEY)
     return found
 
@@ -100,21 +101,18 @@ def trained(settings: Settings, seed: int = 1) -> Run:
 def test_the_comparison_is_posted_before_its_runs(box: Box, settings: Settings) -> None:
     recording(settings)
     (folder,) = box.posted
-    assert folder == record_folder(Workspace.of(settings).comparison(KEY))
     assert record_in(folder).status == "RUNNING"
     assert Workspace.of(settings).records == [folder]
+    assert folder.parent == Workspace.of(settings).root / "comparisons"
 
 
-def test_a_comparison_on_the_same_data_goes_on_in_its_record(box: Box, settings: Settings) -> None:
+def test_the_same_comparison_goes_on_in_its_record(box: Box, settings: Settings) -> None:
     recording(settings)
     folder = box.posted[0]
     first = record_in(folder)
-    write_sent(store_of(settings).name, Sent("run-1", "1", finished=True), folder)
     recording(settings)
     again = record_in(folder)
     assert (again.record_id, again.started_ms) == (first.record_id, first.started_ms)
-    store = store_of(settings).name
-    assert read_sent(folder)[store] == Sent("run-1", "1", finished=False)
 
 
 def test_baselines_are_recorded_when_all_of_them_are_there(box: Box, settings: Settings) -> None:
@@ -129,6 +127,8 @@ def test_baselines_are_recorded_when_all_of_them_are_there(box: Box, settings: S
         "historical average",
         "mlp-simple seed 1",
     ]
+    above = {(place.parent / record_in(place).parent).resolve() for place in box.posted[1:]}
+    assert above == {box.posted[0].resolve()}
     # (0.2 - 0.6) / (1 - 0.6)
     skill = record_in(box.posted[1]).metrics["test/congestion/skill/15min"]
     assert skill == pytest.approx(-1)
@@ -173,12 +173,41 @@ def test_a_training_that_was_killed_goes_on_in_its_record(box: Box, settings: Se
         tell({"epoch": 0, "val_loss": 3.0})
         raise Killed
     killed = record_in(place)
-    assert killed.status == "RUNNING"
+    assert killed.status == "KILLED"
+    assert box.posted[-1] == place
     with recording(settings).training(member, KEY, run.folder) as tell:
         tell({"epoch": 0, "val_loss": 3.0})
         tell({"epoch": 1, "val_loss": 1.0})
     assert record_in(place).record_id == killed.record_id
     assert [line.step for line in read_progress(place)] == [0, 1]
+
+
+def test_a_training_whose_process_was_killed_goes_on_in_its_record(
+    box: Box, settings: Settings
+) -> None:
+    (member,) = members_of(settings, ["mlp-simple"])
+    run = trained(settings)
+    place = record_folder(run.folder)
+    common = recording(settings)._common
+    assert common is not None
+    left = replace(common.of_training(member, KEY, place), process="elsewhere:1:1.00")
+    write_record(left, place)
+    with recording(settings).training(member, KEY, run.folder):
+        record = record_in(place)
+    assert (record.record_id, record.process) == (left.record_id, this_process())
+
+
+def test_a_failed_training_that_was_not_sent_yet_is_set_aside(box: Box, settings: Settings) -> None:
+    found = recording(settings)
+    (member,) = members_of(settings, ["mlp-simple"])
+    folder = Workspace.of(settings).run("mlp-simple", 1, KEY)
+    with suppress(TrainingError), found.training(member, KEY, folder):
+        raise TrainingError("the loss is NaN")
+    write_sent("http://away", Sent(), record_folder(folder))
+    with found.training(member, KEY, folder):
+        pass
+    records = [read_record(place) for place in folder.parent.glob("*.tracking")]
+    assert sorted(record.status for record in records if record) == ["FAILED", "RUNNING"]
 
 
 def test_a_training_that_is_run_anew_has_a_new_record(box: Box, settings: Settings) -> None:
@@ -232,6 +261,20 @@ def test_a_run_that_was_recorded_is_posted_as_it_is(box: Box, settings: Settings
     assert (place / "record.json").read_bytes() == before
 
 
+def test_a_run_that_was_recorded_goes_under_the_newest_comparison(
+    box: Box, settings: Settings
+) -> None:
+    run = trained(settings)
+    recording(settings).finished(run)
+    place = record_folder(run.folder)
+    first = record_in(place)
+    other = replace(settings, promotion=replace(settings.promotion, metric="accuracy"))
+    recording(other).finished(run)
+    second = record_in(place)
+    assert second == replace(first, parent=second.parent)
+    assert second.parent != first.parent
+
+
 def ended(settings: Settings, box: Box, *runs: Run) -> Compared:
     """Record a comparison of ``runs`` to its end."""
     found = recording(settings)
@@ -255,9 +298,9 @@ def test_the_best_model_is_put_forward_and_the_results_are_kept(
     asked = (record_folder(run.folder) / REGISTER_FILE).read_text("utf-8")
     assert '"name": "toy"' in asked
     assert '"validation/macro_f1": "0.5"' in asked
-    kept = Workspace.of(settings).comparison(KEY)
-    assert (kept / "results.md").read_text("utf-8") == "# Results\n"
-    assert record_in(record_folder(kept)).status == "FINISHED"
+    (kept,) = Workspace.of(settings).root.glob("comparisons/*/results.md")
+    assert kept.read_text("utf-8") == "# Results\n"
+    assert record_in(record_folder(kept.parent)).status == "FINISHED"
     assert box.closed == [settings.tracking.patience_s]
 
 
@@ -273,9 +316,37 @@ def test_what_says_nothing_or_cannot_be_judged_is_not_put_forward(
     assert not (record_folder(run.folder) / REGISTER_FILE).exists()
 
 
-def test_a_comparison_that_failed_waits_for_nobody_long(box: Box, settings: Settings) -> None:
-    recording(settings).give_up()
+@pytest.mark.parametrize(
+    ("error", "status"), [(TrainingError("all failed"), "FAILED"), (Killed("now"), "KILLED")]
+)
+def test_a_comparison_that_breaks_off_says_so_and_waits_for_nobody_long(
+    box: Box, settings: Settings, error: BaseException, status: str
+) -> None:
+    recording(settings).give_up(error)
     assert box.closed == [recorder.PATIENCE_AFTER_A_FAILURE_S]
+    record = record_in(box.posted[-1])
+    assert (record.status, record.tags["failure"]) == (status, str(error))
+
+
+def test_a_comparison_without_data_leaves_no_record(box: Box, settings: Settings) -> None:
+    found = Recorder(settings, [], [1], store_of(settings))
+    found.give_up(TrainingError("no data"))
+    assert box.posted == []
+    assert Workspace.of(settings).records == []
+
+
+def test_a_full_disk_costs_no_training(
+    box: Box, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (member,) = members_of(settings, ["mlp-simple"])
+    found = recording(settings)
+    with found.training(member, KEY, trained(settings).folder) as tell, monkeypatch.context() as on:
+        on.setattr(recorder, "append_progress", full)
+        tell({"epoch": 0, "val_loss": 1.0})
+    assert "epoch 0 is not recorded yet" in caplog.text
 
 
 @pytest.fixture
@@ -294,7 +365,7 @@ def test_an_mlflow_store_holds_a_comparison_once(
     workspace, members = Workspace.of(settings), members_of(settings, ["mlp-simple"])
     pages = []
     for _ in range(2):
-        found = Recorder(settings, members, workspace, store)
+        found = Recorder(settings, members, [1, 2], store)
         compared = compare_members(settings, members, [1, 2], observer=found)
         write_results(compared, settings, workspace.results)
         found.ended(compared, workspace.results)

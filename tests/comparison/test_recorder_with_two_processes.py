@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from roadgraph.config import settings_to_dict
 from roadgraph.settings import Settings
+from roadgraph.tracking.sending import PARENT_TAG
 from roadgraph.workspace import Workspace
 from tests.comparison.conftest import in_a_copy
-from tests.tracking.toy_records import curve, runs_of
+from tests.tracking.toy_records import curve
 
 TRAIN = """
 import json, sys
@@ -47,12 +49,21 @@ def test_two_trainings_at_once_on_one_sqlite_store_both_end_with_everything_logg
         assert process.returncode == 0, said
     address = f"sqlite:///{Workspace.of(settings).store}/mlflow.db"
     client = MlflowClient(address, address)
-    runs = runs_of(client, "toy")
-    baselines = {"persistence", "historical average", "majority class", "gradient boosting"}
-    comparison = {name for name in runs if name.startswith("comparison ")}
-    assert len(comparison) == 1
-    assert set(runs) == baselines | comparison | {f"{title} seed 1" for title in titles}
-    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    experiment = client.get_experiment_by_name("toy")
+    assert experiment is not None
+    all_runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in all_runs} == {"FINISHED"}
+    baselines = ["gradient boosting", "historical average", "majority class", "persistence"]
+    runs: dict[str, Run] = {}
+    for title in titles:
+        (above,) = (
+            run for run in all_runs if str(run.info.run_name).startswith(f"comparison of {title}")
+        )
+        below = [run for run in all_runs if run.data.tags.get(PARENT_TAG) == above.info.run_id]
+        names = sorted(str(run.info.run_name) for run in below)
+        assert names == sorted([*baselines, f"{title} seed 1"])
+        runs |= {str(run.info.run_name): run for run in below}
+    assert len(all_runs) == 2 * (1 + len(baselines) + 1)
     for title in titles:
         run = runs[f"{title} seed 1"]
         assert [step for step, *_ in curve(client, run, "val_loss")] == [0, 1]

@@ -1,14 +1,17 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from roadgraph.comparison.compare import Failure
 from roadgraph.comparison.judging import Judge
 from roadgraph.comparison.members import members_of
-from roadgraph.comparison.records import KEY_TAG, Common, flat
-from roadgraph.settings import Settings
+from roadgraph.comparison.records import Common, flat
+from roadgraph.comparison.runs import KEY_TAG
+from roadgraph.settings import PromotionSettings, Settings
 from roadgraph.storage import write_json
-from roadgraph.tracking.record import record_folder
+from roadgraph.tracking.record import record_folder, this_process
 from roadgraph.workspace import Workspace
 from tests.comparison.toy import (
     baseline_run,
@@ -22,10 +25,17 @@ from tests.comparison.toy import (
 KEY = "0123456789abcdef"
 
 
-def common_of(folder: Path, settings: Settings | None = None) -> Common:
+def common_of(
+    folder: Path,
+    settings: Settings | None = None,
+    titles: Sequence[str] = ("mlp-simple",),
+    seeds: Sequence[int] = (1, 2),
+    judge: Judge | None = None,
+    key: str = KEY,
+) -> Common:
     settings = replace(settings or quick_settings(), workspace=str(folder / "work"))
-    judge: Judge = toy_judge(quick_settings())
-    return Common.of(judge, KEY, settings, Workspace.of(settings))
+    members = members_of(settings, titles)
+    return Common.of(judge or toy_judge(quick_settings()), key, settings, members, seeds)
 
 
 @pytest.fixture
@@ -60,42 +70,56 @@ def test_other_measurements_have_another_digest(tmp_path: Path, common: Common) 
     judge = toy_judge(quick_settings())
     grid = judge.dataset.grid
     changed = replace(judge.dataset, grid=replace(grid, measured=grid.measured + 1))
-    settings = common.settings
-    other = Common.of(replace(judge, dataset=changed), KEY, settings, Workspace.of(settings))
+    other = common_of(tmp_path, judge=replace(judge, dataset=changed))
     assert other.data[0].digest != common.data[0].digest
     assert other.data[1] == common.data[1]
 
 
-def test_all_comparisons_of_the_same_data_are_one_record(tmp_path: Path, common: Common) -> None:
-    first, second = common.begun(), common_of(tmp_path).begun()
-    assert first.record_id == second.record_id
-    settings = common.settings
-    judge = toy_judge(quick_settings())
-    other = Common.of(judge, "other key", settings, Workspace.of(settings))
-    assert other.begun().record_id != first.record_id
+def test_the_same_comparison_is_one_record(tmp_path: Path, common: Common) -> None:
+    again = common_of(tmp_path)
+    assert again.begun().record_id == common.begun().record_id
+    assert again.folder == common.folder
 
 
-def test_a_comparison_is_named_after_its_days_and_another_task(tmp_path: Path) -> None:
-    forecast = common_of(tmp_path)
-    assert forecast.begun().title == f"comparison {forecast.days}"
-    estimate = common_of(tmp_path, replace(quick_settings(), task="estimate_hidden"))
-    assert estimate.begun().title == f"comparison {forecast.days}, estimate_hidden"
-    assert estimate.begun().tags["task"] == "estimate_hidden"
+def test_another_comparison_is_another_record(tmp_path: Path, common: Common) -> None:
+    plain = quick_settings()
+    others = (
+        common_of(tmp_path, key="other data"),
+        common_of(tmp_path, titles=("mlp-simple", "gcn-simple")),
+        common_of(tmp_path, seeds=(1,)),
+        common_of(tmp_path, replace(plain, promotion=PromotionSettings(metric="accuracy"))),
+        common_of(tmp_path, quick_settings(training={"max_epochs": 3})),
+    )
+    found = {each.begun().record_id for each in (common, *others)}
+    assert len(found) == 6
+    assert len({each.folder for each in (common, *others)}) == 6
+
+
+def test_a_comparison_is_named_after_its_models_its_days_and_another_task(tmp_path: Path) -> None:
+    one = common_of(tmp_path)
+    assert one.begun().title == f"comparison of mlp-simple, {one.days}"
+    titles = ("mlp-simple", "gcn-simple", "gat-simple", "mlp-enhanced", "gcn-enhanced")
+    estimate = replace(quick_settings(), task="estimate_hidden")
+    many = common_of(tmp_path, estimate, titles=titles)
+    assert many.begun().title == (
+        f"comparison of mlp-simple, gcn-simple, gat-simple, 2 more (estimate_hidden), {one.days}"
+    )
+    assert many.begun().tags["task"] == "estimate_hidden"
 
 
 def test_a_comparison_ends_with_its_note_its_results_and_what_failed(
     tmp_path: Path, common: Common
 ) -> None:
-    results = tmp_path / "work" / "toy" / "comparisons" / KEY[:8]
+    results = common.kept
     (results / "plots").mkdir(parents=True)
     (results / "results.md").touch()
     compared = toy_comparison(tmp_path)
-    record = common.ended(common.begun(), compared, results)
+    record = common.ended(common.begun(), compared)
     assert record.status == "FINISHED"
     assert record.ended_ms is not None
     assert record.artifacts == {
-        "results": (f"{KEY[:8]}/results.md",),
-        "results/plots": (f"{KEY[:8]}/plots",),
+        "results": (f"{results.name}/results.md",),
+        "results/plots": (f"{results.name}/plots",),
     }
     assert "| gcn-simple | 15 | 2 |" in record.tags["mlflow.note.content"]
     assert record.tags["best seed/gcn-simple"] == "1"
@@ -104,13 +128,17 @@ def test_a_comparison_ends_with_its_note_its_results_and_what_failed(
     assert record.parameters["dataset.window"] == "2"
 
 
-def test_the_record_of_a_training_has_every_setting_and_its_seed(common: Common) -> None:
+def test_the_record_of_a_training_has_every_setting_and_its_seed(
+    tmp_path: Path, common: Common
+) -> None:
     (member,) = members_of(common.settings, ["gcn-enhanced"])
     member = replace(member, training=replace(member.training, seed=7))
-    record = common.of_training(member, "k7")
+    place = tmp_path / "work" / "toy" / "runs" / "gcn-enhanced" / "seed-7.tracking"
+    record = common.of_training(member, "k7", place)
     assert record.title == "gcn-enhanced seed 7"
     assert record.status == "RUNNING"
-    assert record.parent == common.begun().record_id
+    assert (place.parent / record.parent).resolve() == common.folder.resolve()
+    assert record.process == this_process()
     assert record.parameters["training.seed"] == "7"
     assert record.parameters["model.name"] == "gcn"
     assert record.parameters["size"] == "enhanced"
@@ -120,7 +148,7 @@ def test_the_record_of_a_training_has_every_setting_and_its_seed(common: Common)
     assert record.tags[KEY_TAG] == "k7"
     assert record.tags["version.torch"]
     assert record.data == common.data
-    assert record.record_id != common.of_training(member, "k7").record_id
+    assert record.record_id != common.of_training(member, "k7", place).record_id
 
 
 def test_no_record_holds_a_password_or_an_absolute_path(tmp_path: Path) -> None:
@@ -136,7 +164,7 @@ def test_no_record_holds_a_password_or_an_absolute_path(tmp_path: Path) -> None:
     )
     common = common_of(tmp_path, settings)
     (member,) = members_of(common.settings, ["mlp-simple"])
-    for record in (common.begun(), common.of_training(member, "k")):
+    for record in (common.begun(), common.of_training(member, "k", common.folder)):
         assert secret not in repr(record)
         assert "/home/ann" not in repr(record)
         assert str(tmp_path) not in repr(record)
@@ -156,10 +184,11 @@ def test_a_finished_run_has_its_figures_its_device_and_its_files(
     (run.folder / "pictures").mkdir()
     (run.folder / "pictures" / "confusion.png").touch()
     beside = record_folder(run.folder)
+    assert common.place_of(run) == beside
     beside.mkdir()
     (beside / "console.log").touch()
     (member,) = members_of(common.settings, ["mlp-simple"])
-    begun = common.of_training(member, "k")
+    begun = common.of_training(member, "k", beside)
     record = common.of_run(run, begun, member, [baseline])
     assert (record.record_id, record.started_ms) == (begun.record_id, begun.started_ms)
     assert record.metrics["test/congestion/skill/15min"] == pytest.approx(0.5)
@@ -193,7 +222,10 @@ def test_a_baseline_is_a_run_of_its_own_without_a_model(tmp_path: Path, common: 
     record = common.of_run(run, None, None, [run])
     assert record.title == "persistence"
     assert record.tags["kind"] == "baseline"
-    assert record.parent == common.begun().record_id
+    place = common.place_of(run)
+    assert place.parent == common.folder.parent, "each comparison has its own"
+    assert place.name == f"{common.kept.name}-persistence.tracking"
+    assert (place.parent / record.parent).resolve() == common.folder.resolve()
     assert record.network == ""
     assert record.artifacts == {}
     assert "device" not in record.tags
@@ -211,13 +243,10 @@ def test_what_says_nothing_is_tagged(tmp_path: Path) -> None:
 
 
 def test_a_forecaster_that_failed_is_tagged(tmp_path: Path, common: Common) -> None:
-    from roadgraph.comparison.compare import Failure
-
     compared = compared_of(
         baseline_run("persistence", tmp_path, {"macro_f1": 0.4}),
         failures=(Failure("roadnet-simple", 3, "too few roads"),),
     )
-    results = tmp_path / "results"
-    results.mkdir()
-    record = common.ended(common.begun(), compared, results)
+    common.kept.mkdir(parents=True)
+    record = common.ended(common.begun(), compared)
     assert record.tags["failed/roadnet-simple seed 3"] == "too few roads"

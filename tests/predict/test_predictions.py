@@ -11,7 +11,7 @@ from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
-from roadgraph.predict.predictions import predict_newest
+from roadgraph.predict.predictions import network_difference, predict_newest, signed
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
 from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
@@ -57,6 +57,7 @@ def bundle() -> Bundle:
         title="gcn-simple",
         model=trained.model,
         preparation=dataset.preparation,
+        unseen=dataset.fitted.unseen,
         options=SETTINGS.model,
         settings=settings_to_dict(SETTINGS),
         city="toy",
@@ -173,6 +174,36 @@ def test_another_network_is_refused_with_the_difference(bundle: Bundle) -> None:
         match=r"3 segments are missing \(such as 'A'\) and 8 segments are new \(such as 'east",
     ):
         predict_newest(bundle, crossroads_network(), SLICES_TABLE, 15)
+
+
+def test_whose_network_changed_is_told_what_helps(bundle: Bundle) -> None:
+    with pytest.raises(
+        BundleError,
+        match=r"one: roadgraph train, then roadgraph promote, or .*--model challenger$",
+    ):
+        predict_newest(bundle, crossroads_network(), SLICES_TABLE, 15)
+
+
+def test_a_network_does_not_differ_from_itself(bundle: Bundle) -> None:
+    assert network_difference(bundle, NETWORK) == ""
+
+
+def test_what_made_them_stands_in_the_schema_and_the_rows_stay(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15)
+    noted = signed(table, {"registered": "toy version 3 (champion)"})
+    assert noted.schema.metadata[b"roadgraph.registered"] == b"toy version 3 (champion)"
+    assert noted.equals(table)
+
+
+def test_slices_that_the_bundle_does_not_look_at_change_nothing(bundle: Bundle) -> None:
+    gappy = SPEED.copy()
+    gappy[1 - bundle.slices :, 0] = np.nan
+    whole = predict_newest(bundle, NETWORK, slices_of(gappy), 15)
+    older = gappy.copy()
+    older[: -bundle.slices] = 3.0
+    assert predict_newest(bundle, NETWORK, slices_of(older), 15).equals(whole)
+    older[-bundle.slices] = 3.0
+    assert not predict_newest(bundle, NETWORK, slices_of(older), 15).equals(whole)
 
 
 def test_the_same_segments_with_other_links_are_refused(bundle: Bundle) -> None:

@@ -11,6 +11,8 @@ from roadgraph.dataset.dataset import Dataset, build_dataset, hidden_segments
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.dataset.splits import Span
 from roadgraph.errors import PromotionError
+from roadgraph.evaluation.forecast import Forecast
+from roadgraph.evaluation.interpolation import INTERPOLATORS
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
 from roadgraph.models.graph import road_graph
 from roadgraph.promotion.contest import (
@@ -20,15 +22,16 @@ from roadgraph.promotion.contest import (
     judged_span,
     time_blocks,
 )
-from roadgraph.schema import NO_LABEL
+from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL
 from roadgraph.settings import Settings
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION
+from roadgraph.training.adjustment import Adjustment
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.inference import answers
 from tests.comparison.toy import quick_settings
 from tests.dataset.toy import MONDAY, grid_of, waves
-from tests.promotion.toy import ALWAYS_FREE, bundle_of
-from tests.toy import crossroads_network, straight_network
+from tests.promotion.toy import ALWAYS_FREE, ALWAYS_GRIDLOCK, bundle_of
+from tests.toy import straight_network
 
 NETWORK = straight_network()
 SETTINGS = quick_settings(training={"max_epochs": 1})
@@ -114,7 +117,8 @@ def test_less_than_a_day_is_an_error_that_says_how_much_and_who_saw_what(
 def test_all_forecasters_stand_on_the_same_cells(contest: Contest) -> None:
     whole = contest.scores[contest.scores["part"] == ALL]
     assert whole["model"].unique().tolist() == [
-        CHAMPION, CHALLENGER, "persistence", "historical average",
+        CHAMPION, CHALLENGER, "persistence", "historical average", "majority class",
+        "gradient boosting",
     ]  # fmt: skip
     assert whole.groupby("horizon_min")["cells"].nunique().to_dict() == {15: 1, 30: 1}
     assert (whole["cells"] > 0).all()
@@ -191,6 +195,51 @@ def test_hidden_segments_are_judged_without_their_observations(
     assert not again.scores[row].equals(contest.scores[row])
 
 
+def test_a_hidden_segment_is_forecast_as_one_that_was_never_observed(
+    dataset: Dataset, challenger: Bundle
+) -> None:
+    hidden, origins = np.array([False, True, False]), np.array([600, 650])
+    unseen = Adjustment(1.0, 1.0, np.array(ALWAYS_GRIDLOCK), np.zeros(2))
+    known = challenger.preparation
+
+    def said(bundle: Bundle) -> Forecast:
+        return forecast_of(bundle, "x", dataset.grid, dataset.graph, origins, hidden)
+
+    # What was learned of the segment alone must not be looked at.
+    fill = np.where(hidden[:, None], known.fill + 20, known.fill).astype(np.float32)
+    statics = np.where(hidden[:, None], known.statics + 20, known.statics).astype(np.float32)
+    week = np.where(hidden, known.history.week + 20, known.history.week).astype(np.float32)
+    moved = replace(known, fill=fill, statics=statics, history=replace(known.history, week=week))
+    one, other = (
+        replace(
+            challenger,
+            preparation=preparation,
+            adjustments=replace(challenger.adjustments, unseen=unseen),
+        )
+        for preparation in (known, moved)
+    )
+    np.testing.assert_array_equal(said(one).speed_kph, said(other).speed_kph)
+    np.testing.assert_array_equal(
+        said(one).congestion_probability,
+        said(other).congestion_probability,
+    )
+    # Its class is decided as that of a segment that was never observed.
+    congestion = said(one).congestion
+    assert congestion is not None
+    gridlock = CONGESTION_CLASSES.index("gridlock")
+    assert (congestion[:, :, hidden] == gridlock).all()
+    assert (congestion[:, :, ~hidden] != gridlock).any()
+
+
+def test_where_none_is_hidden_the_forecast_is_the_plain_one(
+    dataset: Dataset, challenger: Bundle
+) -> None:
+    origins, nowhere = np.array([600]), np.zeros(3, dtype=bool)
+    plain = forecast_of(challenger, "x", dataset.grid, dataset.graph, origins)
+    blind = forecast_of(challenger, "x", dataset.grid, dataset.graph, origins, nowhere)
+    np.testing.assert_array_equal(blind.speed_kph, plain.speed_kph)
+
+
 def test_without_a_share_no_segment_is_hidden(
     dataset: Dataset, champion: Bundle, challenger: Bundle
 ) -> None:
@@ -212,41 +261,5 @@ def test_where_hidden_segments_are_estimated_they_alone_are_judged() -> None:
     whole = contest.scores[contest.scores["part"] == ALL]
     known = dataset.score_labels.congestion[-2 * A_DAY + 1 :, dataset.hidden] != NO_LABEL
     assert whole["cells"].unique().tolist() == [known.sum()]
+    assert set(INTERPOLATORS) < set(whole["model"])
     assert contest.hidden.empty
-
-
-def test_another_network_is_refused_with_whose_it_is(
-    dataset: Dataset, champion: Bundle, challenger: Bundle
-) -> None:
-    with pytest.raises(PromotionError, match="the champion: mlp-simple was trained on another net"):
-        hold_contest(champion, challenger, dataset, crossroads_network(), SETTINGS)
-    other = replace(challenger, network_fingerprint="x")
-    with pytest.raises(PromotionError, match="the challenger: gcn-simple was trained on another"):
-        hold_contest(champion, other, dataset, NETWORK, SETTINGS)
-
-
-def test_models_of_different_kinds_are_refused(
-    dataset: Dataset, champion: Bundle, challenger: Bundle
-) -> None:
-    others = {
-        "task is forecast of the champion and estimate_hidden": replace(
-            challenger, settings={**challenger.settings, "task": "estimate_hidden"}
-        ),
-        "slices.minutes is 15 of the champion and 5": replace(challenger, slice_minutes=5),
-        r"dataset.horizons_min is \[15,30\] of the champion and \[15,30,45\]": replace(
-            challenger, horizons=(1, 2, 3)
-        ),
-    }
-    for message, other in others.items():
-        with pytest.raises(PromotionError, match=message):
-            hold_contest(champion, other, dataset, NETWORK, SETTINGS)
-
-
-def test_settings_of_another_kind_than_both_models_are_refused(
-    champion: Bundle, challenger: Bundle
-) -> None:
-    settings = quick_settings(dataset={"horizons_min": [15, 30, 45]})
-    with pytest.raises(
-        PromotionError, match=r"both models have dataset.horizons_min=\[15,30\], the settings "
-    ):
-        hold_contest(champion, challenger, dataset_of(settings), NETWORK, settings)

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from roadgraph.errors import PromotionError
@@ -10,12 +11,13 @@ from roadgraph.evaluation.comparison import FLOOR, FLOOR_KPH
 from roadgraph.promotion.decision import (
     Decision,
     decide,
+    decide_unopposed,
     mean_figures,
     needed_ahead,
     standard_error,
 )
 from roadgraph.settings import PromotionSettings
-from tests.promotion.toy import contest_by_hand
+from tests.promotion.toy import contest_by_hand, figures_of
 
 SETTINGS = PromotionSettings()
 WORSE, BETTER = {"macro_f1": [0.5, 0.3]}, {"macro_f1": [0.6, 0.4]}
@@ -31,8 +33,8 @@ def said(decision: Decision, words: str) -> str:
 def test_a_challenger_that_is_better_by_more_than_the_spread_is_promoted() -> None:
     decision = decide(contest_by_hand(WORSE, BETTER), SETTINGS, 0.05)
     assert decision.promoted
-    assert decision.ahead == pytest.approx(0.1)
-    assert decision.needed == 0.05
+    assert figures_of(decision).ahead == pytest.approx(0.1)
+    assert figures_of(decision).needed == 0.05
     assert said(decision, "of the champion: ") == (
         "macro F1 0.500 of the challenger, 0.400 of the champion: better by 0.100, more than the "
         "spread of 0.050 (spread over the seeds of its training)"
@@ -58,7 +60,7 @@ def test_of_errors_the_smaller_one_is_better() -> None:
     champion, challenger = {"speed_mae_kph": [5.0, 6.0]}, {"speed_mae_kph": [4.0, 6.0]}
     decision = decide(contest_by_hand(champion, challenger), SPEEDS, 0.4)
     assert decision.promoted
-    assert decision.ahead == pytest.approx(0.5)
+    assert figures_of(decision).ahead == pytest.approx(0.5)
     assert "speed MAE 5.00 km/h of the challenger, 5.50 km/h of the champion" in decision.reasons[0]
     assert not decide(contest_by_hand(challenger, champion), SPEEDS, 0.4).promoted
 
@@ -66,17 +68,53 @@ def test_of_errors_the_smaller_one_is_better() -> None:
 @pytest.mark.parametrize(
     ("metric", "floor"), [("macro_f1", FLOOR), ("speed_mae_kph", FLOOR_KPH), ("log_loss", FLOOR)]
 )
-def test_where_no_spread_is_known_the_floor_is_asked_for(metric: str, floor: float) -> None:
-    needed, source = needed_ahead(metric, None, None, "")
-    assert needed == floor
-    assert "no spread is known" in source
+def test_of_a_single_seed_the_floor_is_asked_for(metric: str, floor: float) -> None:
+    expected = (floor, "the least difference that is asked of a single seed")
+    for error in (None, math.nan, floor / 10):
+        assert needed_ahead(metric, error, 3, None, 0.95, "days") == expected
+    seeds_agree = needed_ahead(metric, None, 0, floor / 10, 0.95, "days")
+    assert seeds_agree == (floor / 10, "spread over the seeds of its training")
+
+
+@pytest.mark.parametrize(
+    ("blocks", "confidence", "quantile"),
+    [(3, 0.95, 2.92), (2, 0.95, 6.314), (7, 0.95, 1.943), (3, 0.99, 6.965), (3, 0.5, 0.0)],
+)
+def test_the_standard_error_counts_as_often_as_a_table_of_students_t_says(
+    blocks: int, confidence: float, quantile: float
+) -> None:
+    needed, source = needed_ahead("macro_f1", 0.1, blocks, 0.0, confidence, "days")
+    assert needed == pytest.approx(0.1 * quantile, abs=1e-4)
+    if quantile:
+        assert source == f"{quantile:.2f} standard errors over {blocks} days"
 
 
 def test_the_larger_spread_counts_and_is_named() -> None:
-    assert needed_ahead("macro_f1", 0.02, 0.01, "3 days") == (0.02, "standard error over 3 days")
-    seeds = (0.03, "spread over the seeds of its training")
-    assert needed_ahead("macro_f1", 0.02, 0.03, "3 days") == seeds
-    assert needed_ahead("macro_f1", math.nan, 0.03, "3 days") == seeds
+    needed, source = needed_ahead("macro_f1", 0.02, 3, 0.05, 0.95, "days")
+    assert needed == pytest.approx(0.0584, abs=1e-4)
+    assert source == "2.92 standard errors over 3 days"
+    seeds = (0.06, "spread over the seeds of its training")
+    assert needed_ahead("macro_f1", 0.02, 3, 0.06, 0.95, "days") == seeds
+    assert needed_ahead("macro_f1", math.nan, 3, 0.06, 0.95, "days") == seeds
+
+
+@pytest.mark.parametrize("days", [3, 7])
+def test_of_models_that_are_equally_good_one_in_twenty_is_promoted(days: int) -> None:
+    """Differences of days are drawn around 0; their mean is what the challenger is ahead by."""
+    rng, rounds = np.random.default_rng(1), 400
+    index = pd.MultiIndex.from_product([("champion", "challenger"), ("all", *range(days))])
+    rows = index.to_frame(index=False, name=["model", "part"]).assign(horizon_min=15)
+    promoted = single_errors = 0
+    for day in rng.normal(0, 1, (rounds, days)):
+        ahead = [day.mean(), *(np.delete(day, place).mean() for place in range(days))]
+        scores = rows.assign(accuracy=np.concatenate([np.zeros(days + 1), ahead]))
+        error, blocks = standard_error(scores, "accuracy")
+        assert error is not None
+        promoted += ahead[0] > needed_ahead("accuracy", error, blocks, None, 0.95, "days")[0]
+        single_errors += ahead[0] > error
+    # 5 % of 400 are 20, give or take 4.4.
+    assert 20 - 2 * 4.4 < promoted < 20 + 2 * 4.4
+    assert single_errors > 3 * 20
 
 
 def test_the_standard_error_is_that_of_the_difference_without_each_day() -> None:
@@ -91,9 +129,15 @@ def test_the_standard_error_is_that_of_the_difference_without_each_day() -> None
     error, blocks = standard_error(contest.scores, "macro_f1")
     assert blocks == 3
     assert error == pytest.approx(math.sqrt(0.0012))
+    # Student's t of 2 degrees of freedom is 2.92 at 0.95: 0.10115.
     decision = decide(contest, SETTINGS, None)
-    assert decision.promoted
-    assert "more than the spread of 0.035 (standard error over 3 days)" in decision.reasons[0]
+    assert figures_of(decision).needed == pytest.approx(2.92 * math.sqrt(0.0012), abs=1e-5)
+    assert not decision.promoted
+    assert "not more than the spread of 0.101 (2.92 standard errors over 3 days)" in said(
+        decision, "macro F1 0.500"
+    )
+    # It is 1.886 at 0.9.
+    assert decide(contest, PromotionSettings(confidence=0.9), None).promoted
 
 
 def test_of_a_mean_over_days_of_one_size_it_is_the_standard_error_of_the_mean() -> None:
@@ -148,6 +192,21 @@ def test_where_no_gridlock_occurred_its_recall_forbids_nothing_and_says_so() -> 
     decision = decide(contest_by_hand(WORSE, BETTER), SETTINGS, None)
     assert decision.promoted
     assert "no gridlock was observed" in said(decision, "recall of gridlock cannot be judged")
+
+
+@pytest.mark.parametrize(
+    ("figure", "title"),
+    [("gridlock_recall", "recall of gridlock"), ("calibration_error", "calibration error")],
+)
+def test_a_guarded_figure_that_the_challenger_alone_lacks_forbids_it(
+    figure: str, title: str
+) -> None:
+    champion, lacking = {**WORSE, figure: [0.1, 0.1]}, {**BETTER, figure: [math.nan, math.nan]}
+    decision = decide(contest_by_hand(champion, lacking), SETTINGS, None)
+    assert not decision.promoted
+    assert said(decision, title) == f"{title} is not to be had of the challenger, which forbids it"
+    champion, both = {**WORSE, figure: [math.nan, math.nan]}, {**BETTER, figure: [0.1, 0.1]}
+    assert decide(contest_by_hand(champion, both), SETTINGS, None).promoted
 
 
 @pytest.mark.parametrize(("error", "promoted"), [([0.06, 0.08], True), ([0.08, 0.08], False)])
@@ -225,3 +284,12 @@ def test_days_without_an_observation_are_an_error_that_names_them() -> None:
     nothing = {"macro_f1": [float("nan")]}
     with pytest.raises(PromotionError, match="no segment was observed from 2026-01-05 00:00 to"):
         decide(contest_by_hand(nothing, nothing), SETTINGS, None)
+
+
+def test_without_an_opponent_there_is_one_reason_and_there_are_no_figures() -> None:
+    decision = decide_unopposed("2 segments are new (such as 'A')")
+    assert decision.promoted
+    assert decision.figures is None
+    (reason,) = decision.reasons
+    assert "another network than the current one (2 segments are new (such as 'A'))" in reason
+    assert "without a contest" in reason

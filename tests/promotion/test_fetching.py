@@ -3,10 +3,13 @@
 import json
 import logging
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from roadgraph.errors import RegistryError, SettingsError, TrackingError
 from roadgraph.promotion import fetching
@@ -14,7 +17,7 @@ from roadgraph.promotion.fetching import CHAMPION_FILE, registered_bundle
 from roadgraph.settings import Settings, TrackingSettings
 from roadgraph.storage import write_json
 from roadgraph.tracking.registry import promote
-from roadgraph.tracking.versions import current, registry_client
+from roadgraph.tracking.versions import Version, current, download_bundle, registry_client
 from roadgraph.workspace import Workspace
 from tests.tracking.toy import registered_run, store_of, toy_workspace
 
@@ -61,24 +64,57 @@ def test_the_champion_is_taken_unless_another_is_asked_for(
 ) -> None:
     for text in ("one", "two", "three"):
         register_bundle(settings, tmp_path, text)
-    assert text_of(registered_bundle(settings)) == "one"
-    assert text_of(registered_bundle(settings, "challenger")) == "three"
-    assert text_of(registered_bundle(settings, "2")) == "two"
+    assert text_of(registered_bundle(settings).folder) == "one"
+    assert text_of(registered_bundle(settings, "challenger").folder) == "three"
+    assert text_of(registered_bundle(settings, "2").folder) == "two"
     assert json.loads((kept(settings) / CHAMPION_FILE).read_text("utf-8"))["version"] == "1"
+
+
+def test_it_says_which_version_it_is_and_as_what_it_was_asked_for(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for text in ("one", "two"):
+        register_bundle(settings, tmp_path, text)
+    assert str(registered_bundle(settings)) == "toy version 1 (champion)"
+    assert str(registered_bundle(settings, "challenger")) == "toy version 2 (challenger)"
+    assert str(registered_bundle(settings, "2")) == "toy version 2"
+
+
+def test_two_processes_do_not_fetch_one_version_at_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_bundle(settings, tmp_path, "one")
+    fetched: list[Path] = []
+
+    def slow(client: MlflowClient, version: Version, folder: Path) -> Path:
+        fetched.append(folder)
+        entered.set()
+        assert not done.wait(0.2), "the other one waits"
+        return download_bundle(client, version, folder)
+
+    entered, done = threading.Event(), threading.Event()
+    monkeypatch.setattr(fetching, "download_bundle", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(registered_bundle, settings)
+        assert entered.wait(60)
+        second = pool.submit(registered_bundle, settings)
+        second.add_done_callback(lambda _: done.set())
+        assert first.result().folder == second.result().folder
+    assert len(fetched) == 1
 
 
 def test_a_version_is_fetched_once(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_bundle(settings, tmp_path, "one")
-    first = registered_bundle(settings)
+    first = registered_bundle(settings).folder
 
     def refuse(*asked: object) -> Path:
         raise AssertionError(asked)
 
     monkeypatch.setattr(fetching, "download_bundle", refuse)
-    assert registered_bundle(settings) == first
-    assert registered_bundle(settings, "1") == first
+    assert registered_bundle(settings).folder == first
+    assert registered_bundle(settings, "1").folder == first
 
 
 def test_a_new_champion_is_fetched_beside_the_old_one(settings: Settings, tmp_path: Path) -> None:
@@ -87,7 +123,7 @@ def test_a_new_champion_is_fetched_beside_the_old_one(settings: Settings, tmp_pa
     registered_bundle(settings)
     client = registry_client(store_of(settings), "toy")
     promote(client, current(client, "toy", "challenger"))
-    assert text_of(registered_bundle(settings)) == "two"
+    assert text_of(registered_bundle(settings).folder) == "two"
     folders = [path.name for path in kept(settings).iterdir() if path.is_dir()]
     assert sorted(name.rpartition("-")[0] for name in folders) == ["version-1", "version-2"]
 
@@ -99,14 +135,14 @@ def test_a_model_that_was_deleted_and_made_anew_is_not_taken_for_the_old_one(
     registered_bundle(settings)
     registry_client(store_of(settings), "toy").delete_registered_model("toy")
     register_bundle(settings, tmp_path, "again")
-    assert text_of(registered_bundle(settings)) == "again"
+    assert text_of(registered_bundle(settings).folder) == "again"
 
 
 def test_a_fetch_that_fails_leaves_nothing_behind(settings: Settings) -> None:
     registered_run(settings)
     with pytest.raises(RegistryError, match="has no folder 'bundle'"):
         registered_bundle(settings)
-    assert list(kept(settings).iterdir()) == []
+    assert not [path for path in kept(settings).iterdir() if not path.name.endswith(".lock")]
 
 
 def test_when_the_store_is_away_the_last_champion_is_taken_with_one_warning(
@@ -117,7 +153,12 @@ def test_when_the_store_is_away_the_last_champion_is_taken_with_one_warning(
     expected = registered_bundle(settings)
     registered_bundle(settings, "2")
     with caplog.at_level(logging.WARNING):
-        assert registered_bundle(away(settings)) == expected
+        taken = registered_bundle(away(settings))
+    assert taken.folder == expected.folder
+    assert str(taken) == (
+        f"toy version 1 (champion when the store last answered, at {taken.reached_at})"
+    )
+    assert (taken.version.number, taken.version.run_id) == ("1", expected.version.run_id)
     (record,) = caplog.records
     message = record.getMessage()
     assert "the MLflow store http://me:***@127.0.0.1:9 cannot be used" in message
@@ -151,7 +192,7 @@ def test_a_champion_whose_folder_was_deleted_is_not_taken(
     settings: Settings, tmp_path: Path
 ) -> None:
     register_bundle(settings, tmp_path, "one")
-    shutil.rmtree(registered_bundle(settings).parent)
+    shutil.rmtree(registered_bundle(settings).folder.parent)
     gone = away(settings)
     with pytest.raises(TrackingError, match="no champion was fetched from it before"):
         registered_bundle(gone)

@@ -7,7 +7,7 @@ from roadgraph.config import settings_to_dict
 from roadgraph.dataset.dataset import Dataset
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
 from roadgraph.promotion.contest import Contest
-from roadgraph.promotion.decision import FIGURES
+from roadgraph.promotion.decision import FIGURES, Decision, Figures
 from roadgraph.settings import Settings
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION
 from roadgraph.training.adjustment import Adjustment, Adjustments
@@ -30,6 +30,7 @@ def bundle_of(
         title=f"{settings.model.name}-{settings.size}",
         model=trained.model,
         preparation=dataset.preparation,
+        unseen=dataset.fitted.unseen,
         options=settings.model,
         settings=settings_to_dict(settings),
         city=settings.city.name,
@@ -44,6 +45,12 @@ def bundle_of(
         metrics=[],
         history=trained.history,
     )
+
+
+def figures_of(decision: Decision) -> Figures:
+    """Return what a decision after a contest rests on."""
+    assert decision.figures is not None
+    return decision.figures
 
 
 def rows_of(model: str, values: dict[str, list[float]], part: str = ALL) -> pd.DataFrame:

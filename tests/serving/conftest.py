@@ -29,6 +29,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "model.name=mlp",
         "size=simple",
         "training.max_epochs=1",
+        "dataset.fill=last",  # a gap is filled from before the window
     )
     run_network(settings)
     run_slices(settings)

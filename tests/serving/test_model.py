@@ -2,12 +2,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 
+from roadgraph import workflow
+from roadgraph.schema import SLICES
 from roadgraph.settings import Settings
 from roadgraph.workflow import run_prediction
 
@@ -17,13 +21,37 @@ Predict = Callable[..., pd.DataFrame]
 def test_a_loaded_model_predicts_what_the_command_writes(
     predict: Predict, slices: pd.DataFrame, city: Settings, bundle: Path, tmp_path: Path
 ) -> None:
-    path = run_prediction(city, bundle, tmp_path / "predictions.parquet")[0]
+    path = run_prediction(city, bundle, tmp_path / "predictions.parquet").files[0]
     pd.testing.assert_frame_equal(predict(slices), pq.read_table(path).to_pandas())
+
+
+def test_a_gap_is_filled_as_by_the_command_when_as_many_slices_are_sent_as_it_asks_for(
+    loaded: PyFuncModel,
+    predict: Predict,
+    slices: pd.DataFrame,
+    city: Settings,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = np.sort(slices["slice_start"].unique())
+    quiet = (slices["segment_id"] == "A") & slices["slice_start"].isin(starts[-2:])
+    gappy = slices[~quiet]
+    table = pa.Table.from_pandas(gappy, preserve_index=False)
+    monkeypatch.setattr(workflow, "read_slices", lambda folder: SLICES.conform(table))
+    path = run_prediction(city, bundle, tmp_path / "predictions.parquet").files[0]
+    written = pq.read_table(path).to_pandas()
+    metadata = loaded.metadata.metadata or {}
+    assert (metadata["window"], metadata["slices"]) == (2, 3)
+    sent = gappy[gappy["slice_start"].isin(starts[-metadata["slices"] :])]
+    pd.testing.assert_frame_equal(predict(sent), written)
+    window = gappy[gappy["slice_start"].isin(starts[-metadata["window"] :])]
+    assert not predict(window).equals(written), "the slice before the window fills the gap"
 
 
 def test_it_answers_its_own_example(loaded: PyFuncModel, predict: Predict) -> None:
     answer = predict(loaded.input_example)
-    assert answer["issued_at"].unique().tolist() == [pd.Timestamp("2026-01-05T00:30Z")]
+    assert answer["issued_at"].unique().tolist() == [pd.Timestamp("2026-01-05T00:45Z")]
     assert len(answer) == 3 * 4
 
 

@@ -72,12 +72,13 @@ def test_the_model_says_what_it_forecasts(served: Path) -> None:
         "title": "mlp-simple",
         "slice_minutes": 15,
         "window": 2,
+        "slices": 3,
         "horizons_min": [15, 30, 45, 60],
         "roadgraph": "0.1.0",
     }
     assert model.signature.outputs.input_names() == PREDICTIONS.columns
     example = json.loads((served / "serving_input_example.json").read_text("utf-8"))
-    assert len(example["dataframe_split"]["data"]) == 4
+    assert len(example["dataframe_split"]["data"]) == 3 * 2
 
 
 def test_libraries_are_pinned_without_the_label_of_a_build(served: Path) -> None:

@@ -34,12 +34,15 @@ def test_no_class_is_withheld_unless_asked() -> None:
     assert (parameter.name, parameter.default) == ("abstain_below", 0.0)
 
 
-def test_the_example_is_the_window_of_two_segments_at_their_usual_speed(trained: Bundle) -> None:
+def test_the_example_is_all_that_is_looked_at_of_two_segments_at_their_usual_speed(
+    trained: Bundle,
+) -> None:
     example = example_request(trained)
-    assert example["segment_id"].tolist() == ["A", "B", "A", "B"]
+    assert example["segment_id"].tolist() == ["A", "B"] * 3
     assert example["slice_start"].tolist() == [
         "2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z",
         "2026-01-05T00:15:00Z", "2026-01-05T00:15:00Z",
+        "2026-01-05T00:30:00Z", "2026-01-05T00:30:00Z",
     ]  # fmt: skip
     usual = trained.preparation.fill[:2, 0].tolist()
-    assert example["mean_speed"].tolist() == pytest.approx(usual * 2, abs=0.051)
+    assert example["mean_speed"].tolist() == pytest.approx(usual * 3, abs=0.051)

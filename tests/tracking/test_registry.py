@@ -78,6 +78,20 @@ def test_a_run_has_one_version_however_often_it_is_registered(
     assert len(client.search_model_versions(f"name='{NAME}'")) == 2
 
 
+def test_the_tags_of_a_version_are_brought_up_to_date(
+    settings: Settings, client: MlflowClient
+) -> None:
+    run_id = finished_run(settings)
+    early = {"task": "forecast", "seeds": "1"}
+    assert register(client, NAME, "runs:/x/bundle", run_id, early) == "1"
+    late = {"seeds": "1, 2, 3", "spread/macro_f1": "0.02"}
+    assert register(client, NAME, "runs:/x/bundle", run_id, late) == "1"
+    version = find_version(client, NAME, "1")
+    assert {name: version.tags[name] for name in {**early, **late}} == {**early, **late}
+    assert version.seed_spread("macro_f1") == 0.02
+    assert version.tags["promotion/decision"] == "promoted"
+
+
 def test_a_run_may_have_a_version_in_two_registered_models(
     settings: Settings, client: MlflowClient
 ) -> None:
@@ -189,7 +203,7 @@ def test_a_new_decision_takes_the_place_of_the_one_before(
 ) -> None:
     registered_run(settings)
     version = find_version(client, NAME, "1")
-    tag_decision(client, version, "not promoted", ["one", "two"], {"ahead": "0.1"})
+    tag_decision(client, version, "not promoted", ["one", "two"], {"ahead": "0.1", "needed": "1"})
     again = find_version(client, NAME, "1")
     tag_decision(client, again, "promoted", ["x" * (TAG_CHARACTERS + 1)], {"ahead": "0.2"})
     tags = find_version(client, NAME, "1").tags
@@ -197,6 +211,8 @@ def test_a_new_decision_takes_the_place_of_the_one_before(
     assert tags["promotion/ahead"] == "0.2"
     assert tags["promotion/reason 1"] == "x" * TAG_CHARACTERS
     assert "promotion/reason 2" not in tags
+    assert "promotion/needed" not in tags
+    assert ENTERED_TAG in tags
     assert tags["promotion/at"].startswith("20")
 
 

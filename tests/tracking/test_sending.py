@@ -1,10 +1,14 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from roadgraph.errors import BundleError
 from roadgraph.storage import write_json
@@ -12,10 +16,11 @@ from roadgraph.tracking import sending
 from roadgraph.tracking.record import (
     Progress,
     Sent,
+    Status,
     append_progress,
+    digest_of,
     read_record,
-    read_sent,
-    reopen,
+    this_process,
     write_record,
     write_sent,
 )
@@ -23,7 +28,9 @@ from roadgraph.tracking.sending import (
     PARENT_TAG,
     RECORD_TAG,
     Sender,
+    end_abandoned,
     is_settled,
+    is_unreachable,
     reason_of,
     resend,
     waiting,
@@ -51,7 +58,7 @@ def test_a_run_in_mlflow_holds_all_of_its_record(
     place = write_toy(toy_record("gcn-simple seed 2"), tmp_path)
     sent = Sender(store).send(place)
     assert sent == sent_to(store, place)
-    assert sent.finished
+    assert is_settled(place, store)
     run = runs_of(client)["gcn-simple seed 2"]
     assert run.info.run_id == sent.run_id
     assert run.info.experiment_id == sent.experiment
@@ -88,6 +95,88 @@ def test_nothing_is_sent_twice(store: Store, client: MlflowClient, tmp_path: Pat
     assert curve(client, run, "val_loss") == LOSSES
     assert curve(client, run, "test/congestion/macro_f1/30min") == [(0, 1_001_500, 0.5)]
     assert len(inputs_of(run)) == 2
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED"])
+def test_a_run_that_is_taken_up_again_runs_again(
+    store: Store, client: MlflowClient, tmp_path: Path, status: Status
+) -> None:
+    place = write_toy(toy_record("one", status=status), tmp_path)
+    Sender(store).send(place)
+    assert runs_of(client)["one"].info.status == status
+    write_record(toy_record("one", status="RUNNING", ended_ms=None), place)
+    assert not is_settled(place, store)
+    Sender(store).send(place)
+    assert runs_of(client)["one"].info.status == "RUNNING"
+
+
+def test_a_record_that_changes_while_it_is_sent_is_sent_again(
+    store: Store, client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_toy(toy_record("one"), tmp_path)
+    terminate = MlflowClient.set_terminated
+
+    def change(self: MlflowClient, *arguments: Any) -> None:
+        terminate(self, *arguments)
+        write_record(toy_record("one", tags={"kind": "changed"}), place)
+
+    with monkeypatch.context() as changing:
+        changing.setattr(MlflowClient, "set_terminated", change)
+        Sender(store).send(place)
+    assert not is_settled(place, store)
+    Sender(store).send(place)
+    assert runs_of(client)["one"].data.tags["kind"] == "changed"
+
+
+def test_a_run_that_was_deleted_in_the_pages_stays_deleted(
+    store: Store, client: MlflowClient, tmp_path: Path
+) -> None:
+    place = write_toy(toy_record("one"), tmp_path)
+    client.delete_run(Sender(store).send(place).run_id)
+    write_record(toy_record("one", tags={"kind": "changed"}), place)
+    write_json(place / "register.json", {"name": "toy", "tags": {}})
+    Sender(store).send(place)
+    assert is_settled(place, store)
+    assert runs_of(client) == {}
+    assert sent_to(store, place).version == "none: its run was deleted"
+
+
+def test_a_store_that_lost_its_runs_gets_them_again(
+    store: Store, tmp_path: Path, empty_store: Path
+) -> None:
+    above = write_toy(toy_record("above"), tmp_path)
+    below = write_toy(toy_record("one", parent=f"../{above.relative_to(tmp_path)}"), tmp_path)
+    for place in (above, below):
+        Sender(store).send(place)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    other = store_of(toy_workspace(tmp_path, empty_store))
+    Sender(other).send(below)
+    runs = runs_of(other.client())
+    assert set(runs) == {"above", "one"}
+    assert runs["one"].data.tags[PARENT_TAG] == runs["above"].info.run_id
+
+
+def test_what_failed_once_and_does_not_any_more_is_not_said_any_more(
+    store: Store, client: MlflowClient, tmp_path: Path
+) -> None:
+    place = write_toy(toy_record("one", tags={"failed/gcn seed 1": "why"}), tmp_path)
+    run_id = Sender(store).send(place).run_id
+    client.set_tag(run_id, "mine", "stays")
+    write_record(toy_record("one"), place)
+    Sender(store).send(place)
+    tags = runs_of(client)["one"].data.tags
+    assert (tags["mine"], "failed/gcn seed 1" in tags) == ("stays", False)
+
+
+def test_a_run_whose_folder_was_deleted_keeps_its_figures(
+    store: Store, client: MlflowClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = write_toy(toy_record("one"), tmp_path)
+    (place.parent / "run" / "classes.json").unlink()
+    Sender(store).send(place)
+    assert is_settled(place, store)
+    assert runs_of(client)["one"].data.tags["artifacts.missing"] == "run/classes.json"
+    assert "logged without what is gone" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -127,7 +216,8 @@ def test_a_run_grows_with_its_record(store: Store, client: MlflowClient, tmp_pat
     running = toy_record("one", status="RUNNING", ended_ms=None, metrics={}, artifacts={})
     place = write_toy(running, tmp_path)
     sender = Sender(store)
-    assert not sender.send(place).finished
+    sender.send(place)
+    assert not is_settled(place, store)
     assert runs_of(client)["one"].info.status == "RUNNING"
     append_progress(Progress(3, 1_000_400, {"val_loss": float("nan"), "train_loss": 1.0}), place)
     sender.send(place)
@@ -135,35 +225,51 @@ def test_a_run_grows_with_its_record(store: Store, client: MlflowClient, tmp_pat
     assert curve(client, run, "val_loss") == LOSSES, "what is no number is no point"
     assert curve(client, run, "train_loss") == [(3, 1_000_400, 1.0)]
     write_record(toy_record("one", tags={"kind": "model", "diagnosis": "fine"}), place)
-    assert sender.send(place).finished
+    sender.send(place)
+    assert is_settled(place, store)
     run = runs_of(client)["one"]
     assert (run.info.status, run.data.tags["diagnosis"]) == ("FINISHED", "fine")
-
-
-def test_a_run_that_is_taken_up_again_runs_again(
-    store: Store, client: MlflowClient, tmp_path: Path
-) -> None:
-    place = write_toy(toy_record("one", status="FAILED"), tmp_path)
-    Sender(store).send(place)
-    assert runs_of(client)["one"].info.status == "FAILED"
-    write_record(toy_record("one", status="RUNNING", ended_ms=None), place)
-    reopen(store.name, place)
-    Sender(store).send(place)
-    assert runs_of(client)["one"].info.status == "RUNNING"
 
 
 def test_a_run_stands_under_that_of_its_comparison(
     store: Store, client: MlflowClient, tmp_path: Path
 ) -> None:
     above = write_toy(toy_record("comparison"), tmp_path)
-    below = write_toy(toy_record("one", parent="comparison"), tmp_path)
-    alone = write_toy(toy_record("two", parent="deleted"), tmp_path)
+    parent = f"../{above.relative_to(tmp_path)}"
+    below = write_toy(toy_record("one", parent=parent), tmp_path)
+    alone = write_toy(toy_record("two", parent="../gone/run.tracking"), tmp_path)
     sender = Sender(store)
-    for place in (above, below, alone):
+    # Whichever comes first: the one above is made when it is needed.
+    for place in (below, above, alone):
         sender.send(place)
     runs = runs_of(client)
     assert runs["one"].data.tags[PARENT_TAG] == runs["comparison"].info.run_id
     assert PARENT_TAG not in runs["two"].data.tags
+    assert curve(client, runs["comparison"], "val_loss") == LOSSES
+
+
+def test_a_run_goes_under_another_comparison(
+    store: Store, client: MlflowClient, tmp_path: Path
+) -> None:
+    first, second = (write_toy(toy_record(name), tmp_path) for name in ("first", "second"))
+    record = toy_record("one", parent=f"../{first.relative_to(tmp_path)}")
+    place = write_toy(record, tmp_path)
+    Sender(store).send(place)
+    write_record(replace(record, parent=f"../{second.relative_to(tmp_path)}"), place)
+    Sender(store).send(place)
+    runs = runs_of(client)
+    assert runs["one"].data.tags[PARENT_TAG] == runs["second"].info.run_id
+    assert curve(client, runs["one"], "val_loss") == LOSSES
+
+
+def test_under_a_comparison_that_was_deleted_a_run_stands_alone(
+    store: Store, client: MlflowClient, tmp_path: Path
+) -> None:
+    above = write_toy(toy_record("comparison"), tmp_path)
+    client.delete_run(Sender(store).send(above).run_id)
+    below = write_toy(toy_record("one", parent=f"../{above.relative_to(tmp_path)}"), tmp_path)
+    Sender(store).send(below)
+    assert PARENT_TAG not in runs_of(client)["one"].data.tags
 
 
 def test_more_figures_and_parameters_than_a_call_takes_all_arrive(
@@ -224,12 +330,19 @@ def test_a_model_is_served_and_registered_once(
     write_json(place / "register.json", {"name": "toy", "tags": {"model": "mlp"}})
     assert not is_settled(place, store)
     registered = sender.send(place)
-    assert registered == replace(first, version="1")
+    assert registered.version == "1"
+    assert registered.run_id == first.run_id
     assert is_settled(place, store)
     assert Sender(store, serve).send(place) == registered
     (version,) = client.search_model_versions("name='toy'")
     assert (version.run_id, version.tags["model"]) == (first.run_id, "mlp")
     assert len(uploads) == 1
+    # Its spread becomes known when more seeds are trained.
+    write_json(place / "register.json", {"name": "toy", "tags": {"spread/macro_f1": "0.01"}})
+    assert not is_settled(place, store)
+    assert sender.send(place).version == "1"
+    (version,) = client.search_model_versions("name='toy'")
+    assert version.tags["spread/macro_f1"] == "0.01"
 
 
 def test_figures_are_kept_although_the_model_cannot_be_served(
@@ -241,7 +354,6 @@ def test_figures_are_kept_although_the_model_cannot_be_served(
     place = write_toy(toy_record("one", network="../network"), tmp_path)
     write_json(place / "register.json", {"name": "toy", "tags": {}})
     sent = Sender(store, fail).send(place)
-    assert sent.finished
     assert (sent.model_id, sent.version) == ("", "none: it has no served model")
     assert is_settled(place, store)
     tags = runs_of(client)["one"].data.tags
@@ -259,35 +371,66 @@ def test_a_folder_without_a_record_sends_nothing(
 def test_what_waits_are_complete_records_meant_for_the_store_those_above_first(
     store: Store, tmp_path: Path
 ) -> None:
-    below = write_toy(toy_record("one", parent="above", started_ms=5), tmp_path, store)
+    below = write_toy(toy_record("one", parent="x", started_ms=5), tmp_path, store)
     above = write_toy(toy_record("above", started_ms=7), tmp_path, store)
     running = write_toy(toy_record("two", status="RUNNING"), tmp_path, store)
     elsewhere = write_toy(toy_record("three"), tmp_path)
     done = write_toy(toy_record("four"), tmp_path, store)
-    write_sent(store.name, Sent("r", "1", finished=True), done)
+    write_sent(store.name, Sent("r", "1", digest_of(done, "record.json")), done)
     folders = [below, above, running, elsewhere, done]
     assert waiting(folders, store) == [above, below]
 
 
-def test_resending_ends_at_the_first_that_is_not_taken(
+def test_a_record_that_is_refused_does_not_hold_up_the_others(
     store: Store, client: MlflowClient, tmp_path: Path
 ) -> None:
-    good, bad, rest = (
-        write_toy(toy_record(name), tmp_path, store) for name in ("good", "bad", "rest")
-    )
-    record = read_record(bad)
-    assert record is not None
-    write_record(replace(record, artifacts={"": ("run/missing.json",)}), bad)
+    bad = write_toy(toy_record("bad", parameters={"no/such(name)": "1"}), tmp_path, store)
+    good = write_toy(toy_record("good"), tmp_path, store)
     sent: list[Path] = []
-    left, reason = resend([good, bad, rest], Sender(store), sent.append)
-    assert sent == [good]
-    assert list(left) == [bad, rest]
-    assert "missing.json" in reason
-    assert resend([good, rest], Sender(store), sent.append) == ([], "")
-    assert set(runs_of(client)) == {"good", "bad", "rest"}
-    assert read_sent(bad)[store.name].finished is False
+    left, reason = resend([bad, good], Sender(store), sent.append)
+    assert (left, sent) == ([bad], [good])
+    assert "no/such(name)" in reason
+    assert is_settled(good, store)
+    assert not is_settled(bad, store)
+
+
+def test_when_the_store_does_not_answer_the_rest_is_left(store: Store, tmp_path: Path) -> None:
+    class Down(Sender):
+        def send(self, folder: Path) -> Sent:
+            raise MlflowException("it failed") from ConnectionRefusedError(111, "refused")
+
+    folders = [write_toy(toy_record(name), tmp_path, store) for name in ("one", "two")]
+    assert resend(folders, Down(store)) == (folders, "refused")
 
 
 def test_a_reason_is_one_line_without_passwords() -> None:
     assert reason_of(OSError("no http://ann:pw@host/\nand more")) == "no http://ann:***@host/"
     assert reason_of(ValueError()) == "ValueError"
+
+
+def test_the_reason_of_a_broken_connection_is_what_broke_it() -> None:
+    error = MlflowException("API request to http://host/ failed with exception ...")
+    error.__cause__ = requests.exceptions.ConnectionError("Max retries exceeded")
+    error.__cause__.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert reason_of(error) == "Connection refused"
+    assert is_unreachable(error)
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "no such file"), MlflowException("no"), ValueError("bad")]
+)
+def test_what_a_store_refuses_is_no_broken_connection(error: Exception) -> None:
+    assert not is_unreachable(error)
+
+
+def test_a_record_whose_process_is_gone_ends_as_killed(store: Store, tmp_path: Path) -> None:
+    host, process, _ = this_process().rsplit(":", 2)
+    dead = toy_record("dead", status="RUNNING", ended_ms=None, process=f"{host}:{process}:1.00")
+    alive = toy_record("alive", status="RUNNING", ended_ms=None, process=this_process())
+    places = [write_toy(record, tmp_path, store) for record in (dead, alive, toy_record("done"))]
+    end_abandoned(places, now_ms=7)
+    records = [read_record(place) for place in places]
+    assert [record.status for record in records if record] == ["KILLED", "RUNNING", "FINISHED"]
+    assert records[0] is not None
+    assert records[0].ended_ms == 1_000_300, "when it last said something"
+    assert waiting(places, store) == [places[0], places[2]]

@@ -66,6 +66,12 @@ def test_a_runs_page_is_where_the_settings_say() -> None:
     assert store.page("7", "abc") == "https://mlflow.example.org/#/experiments/7/runs/abc"
 
 
+@pytest.mark.parametrize("ui", ["mlflow.example.org", "ftp://host", "host:5000"])
+def test_pages_that_are_none_are_refused_before_anything_is_trained(ui: str) -> None:
+    with pytest.raises(SettingsError, match=r"tracking\.ui: needs the address of a web page"):
+        store_at("http://host", ui=ui)
+
+
 def test_a_login_is_cut_off_as_a_whole() -> None:
     assert without_login("https://ann:p@ss@host/a@b") == "https://host/a@b"
 

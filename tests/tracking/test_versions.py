@@ -83,7 +83,9 @@ def test_an_alias_that_no_version_bears_says_what_to_do(
 ) -> None:
     registered_run(settings)
     promote(client, current(client, NAME))
-    with pytest.raises(RegistryError, match="'toy' has no challenger; train a model"):
+    with pytest.raises(
+        RegistryError, match="'toy' has no challenger; newer slices or other settings"
+    ):
         current(client, NAME, CHALLENGER)
     client.delete_registered_model_alias(NAME, CHAMPION)
     with pytest.raises(RegistryError, match="'toy' has no champion; set the alias on a version"):

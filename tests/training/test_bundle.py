@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 from roadgraph.calendar import city_zone
 from roadgraph.config import settings_to_dict
 from roadgraph.dataset.dataset import Dataset
+from roadgraph.dataset.preparation import Preparation
 from roadgraph.errors import BundleError
 from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
@@ -39,6 +40,7 @@ def bundle(dataset: Dataset, trained: Trained) -> Bundle:
         title="gcn-simple",
         model=trained.model,
         preparation=dataset.preparation,
+        unseen=dataset.fitted.unseen,
         options=SETTINGS.model,
         settings=settings_to_dict(SETTINGS),
         city="toy",
@@ -83,8 +85,16 @@ def test_what_was_saved_predicts_the_same_numbers(
 def test_everything_else_comes_back_as_it_went_in(bundle: Bundle, folder: Path) -> None:
     again = read_bundle(folder)
     for field in dataclasses.fields(Bundle):
-        if field.name not in {"model", "preparation", "adjustments", "metrics"}:
+        if field.name not in {"model", "preparation", "unseen", "adjustments", "metrics"}:
             assert getattr(again, field.name) == getattr(bundle, field.name), field.name
+    for name in ("preparation", "unseen"):
+        one, other = getattr(again, name), getattr(bundle, name)
+        for field in dataclasses.fields(Preparation):
+            if field.name != "history":
+                np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+        np.testing.assert_array_equal(one.history.week, other.history.week)
+        assert one.history.slice_minutes == other.history.slice_minutes
+    assert not np.array_equal(again.unseen.fill, again.preparation.fill), "two things, not one"
     assert again.adjustments.to_dict() == bundle.adjustments.to_dict()
     assert again.metrics[0]["macro_f1"] == 0.25
     assert again.metrics[0]["speed_rmse_kph"] is None  # JSON has no NaN
@@ -166,6 +176,31 @@ def test_an_older_bundle_that_does_not_say_what_it_has_seen_must_be_trained_agai
     (folder / "features.json").write_text(json.dumps(features), "utf-8")
     with pytest.raises(BundleError, match=r"older one .* train it again: roadgraph train"):
         read_bundle(folder)
+
+
+def test_an_older_bundle_that_says_nothing_of_unseen_segments_must_be_trained_again(
+    folder: Path,
+) -> None:
+    arrays = load_file(folder / "segments.safetensors")
+    old = {name: values for name, values in arrays.items() if not name.startswith("unseen_")}
+    save_file(old, folder / "segments.safetensors")
+    with pytest.raises(BundleError, match=r"older one that says nothing of segments .* roadgraph"):
+        read_bundle(folder)
+
+
+def test_a_bundle_whose_segments_have_no_figures_is_damaged(folder: Path) -> None:
+    save_file({"statics": np.zeros((3, 4))}, folder / "segments.safetensors")
+    with pytest.raises(BundleError, match=r"damaged \('fill'\)"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize(("fill", "slices"), [("last", 7), ("mean", 4), ("typical", 4)])
+def test_a_forecast_looks_back_over_the_window_and_as_far_again_for_the_last_speed(
+    bundle: Bundle, fill: str, slices: int
+) -> None:
+    filled = dataclasses.replace(bundle.preparation, fill_by=fill)
+    assert bundle.window == 4
+    assert dataclasses.replace(bundle, preparation=filled).slices == slices
 
 
 def test_weights_of_another_model_are_refused(folder: Path) -> None:
