@@ -1,6 +1,6 @@
 """What recording in MLflow costs a training of the sample city.
 
-    python benchmarks/tracking.py [--model gcn --size enhanced] [--repeats 3]
+    python benchmarks/tracking.py [--model gcn --size simple] [--repeats 3]
 
 Trains the same model with `tracking.enabled` true and false in turn, in this process, in a copy of
 the city's workspace with a store of its own; baselines are there already and pictures are drawn in
@@ -62,7 +62,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="gcn")
-    parser.add_argument("--size", default="enhanced")
+    parser.add_argument("--size", default="simple")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     settings = load_settings([f"model={asked.model}", f"size={asked.size}"])

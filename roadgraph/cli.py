@@ -352,7 +352,8 @@ def _show_tracking(comparison: Comparison) -> None:
     screen.print(f"MLflow store: {recorded.store}", soft_wrap=True, highlight=False)
     if recorded.registered:
         screen.print(
-            f"put forward as challenger: {recorded.registered}; `roadgraph promote` decides",
+            f"registered: {recorded.registered}; `roadgraph promote` holds a challenger against "
+            "the champion",
             soft_wrap=True,
             highlight=False,
         )

@@ -323,7 +323,7 @@ def test_where_a_comparison_was_recorded_is_printed(
     assert code == 0
     assert "MLflow store: sqlite:///a.db" in out
     assert "mlflow ui --backend-store-uri sqlite:///a.db" in out
-    assert "put forward as challenger: toy version 3" in out
+    assert "registered: toy version 3; `roadgraph promote`" in out
     assert "page: http://host:5000/#/experiments/1/runs/abc" in out
     assert err == ""
 

@@ -52,14 +52,13 @@ def page_of(
         "observed": f"{dataset.grid.observed.mean():.0%} of the cells",
         "made": f"{made.astimezone(dataset.zone):%Y-%m-%d %H:%M}",
     }
-    if pages.get(""):
-        facts["MLflow"] = pages[""]
     plots = results / "plots"
     overall = {plots / f"{name}.png": title for name, title in OVERALL.items()}
     return ComparisonPage(
         title=account.title,
         city=settings.city.name,
         facts=facts,
+        url=pages.get(""),
         lead=account.lead,
         notes=account.notes,
         tables=[PageTable(each.title, each.rows, each.notes) for each in account.sections],

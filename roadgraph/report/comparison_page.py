@@ -85,6 +85,7 @@ class ComparisonPage:
         title: of the page.
         city: whose roads it is about.
         facts: below the title, names and texts, such as days, segments and when it was made.
+        url: where the tracking server shows the comparison; None without a server.
         lead: sentences that say what was judged.
         notes: what must be read beside the figures, a sentence each.
         tables: in the order of the page.
@@ -96,6 +97,7 @@ class ComparisonPage:
     title: str
     city: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
     lead: Sequence[str] = ()
     notes: Sequence[str] = ()
     tables: Sequence[PageTable] = ()

@@ -20,7 +20,7 @@ def test_the_page_tells_what_the_text_tells(tmp_path: Path) -> None:
     assert page.baselines == {"persistence"}
     assert page.facts["segments"] == "3"
     assert page.facts["made"] == "2026-01-20 05:30"
-    assert page.facts["MLflow"] == "http://host/#/c"
+    assert page.url == "http://host/#/c"
 
 
 def test_runs_are_linked_where_they_were_sent(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_pictures_are_those_that_there_are(tmp_path: Path) -> None:
     page = page_of(compared, SETTINGS, tmp_path, {}, MADE)
     assert [picture.path for picture in page.pictures] == [plots / "macro_f1.png"]
     assert [picture.title for picture in page.runs[0].pictures] == ["error map"]
-    assert "MLflow" not in page.facts
+    assert page.url is None
 
 
 def test_the_page_is_written(tmp_path: Path) -> None:
@@ -61,4 +61,5 @@ def test_the_page_is_written(tmp_path: Path) -> None:
     write_comparison_page(page, tmp_path / "comparison.html")
     text = (tmp_path / "comparison.html").read_text("utf-8")
     assert 'href="http://host/#/r2"' in text
+    assert 'href="http://host/#/c"' in text
     assert "Better, worse or tie" in text
