@@ -1,9 +1,14 @@
 """What tests of several parts share."""
 
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from roadgraph.comparison import pictures, results
 from tests.tracking.toy import new_store
 
 
@@ -11,3 +16,45 @@ from tests.tracking.toy import new_store
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of an MLflow store with nothing in it; making one takes seconds, a copy does not."""
     return new_store(tmp_path_factory.mktemp("store") / "mlflow.db")
+
+
+DRAWING = {
+    pictures: (
+        "plot_confusion", "plot_error_by_hour", "plot_error_map", "plot_learning_curves",
+        "plot_reliability",
+    ),
+    results: ("plot_coverage", "plot_scores"),
+}  # fmt: skip
+DRAWN = {
+    (module, name): getattr(module, name) for module, names in DRAWING.items() for name in names
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_dot_for_a_picture() -> Iterator[None]:
+    """Let comparisons draw a dot for a picture, which would take longer than a toy's training."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in DRAWN:
+            patch.setattr(module, name, _draw_a_dot)
+        yield
+
+
+@pytest.fixture
+def real_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let comparisons draw their pictures."""
+    for (module, name), draw in DRAWN.items():
+        monkeypatch.setattr(module, name, draw)
+
+
+def _draw_a_dot(*arguments: Any, **named: Any) -> None:
+    """Write a PNG file of one grey dot to the last argument, or to ``path``."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    path: Path = named["path"] if "path" in named else arguments[-1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    image = header + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + image)

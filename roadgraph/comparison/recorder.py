@@ -17,6 +17,7 @@ from roadgraph.storage import alone, whole_folder, write_json
 from roadgraph.tracking.console import CONSOLE_FILE, console_kept
 from roadgraph.tracking.outbox import Left, Outbox
 from roadgraph.tracking.record import (
+    FAILURE_TAG,
     Progress,
     append_progress,
     read_progress,
@@ -115,8 +116,9 @@ class Recorder(Observer):
         record = read_record(place)
         if record is not None and record.status in ("RUNNING", "KILLED"):
             process, parent = this_process(), self._common.parent_of(place)
+            tags = {name: text for name, text in record.tags.items() if name != FAILURE_TAG}
             record = replace(
-                record, status="RUNNING", ended_ms=None, process=process, parent=parent
+                record, status="RUNNING", ended_ms=None, process=process, parent=parent, tags=tags
             )
         else:
             set_aside(place)
@@ -202,7 +204,7 @@ class Recorder(Observer):
             record,
             status=status,
             ended_ms=now_ms(),
-            tags={**record.tags, "failure": reason_of(error)},
+            tags={**record.tags, FAILURE_TAG: reason_of(error)},
             artifacts={"": (f"{place.name}/{CONSOLE_FILE}",)} if log.is_file() else {},
         )
         self._post(broken, place)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RECORD_FILE, PROGRESS_FILE, SENT_FILE = "record.json", "progress.jsonl", "sent.json"
+FAILURE_TAG = "failure"
+"""Why a run broke off; it is gone when the run is taken up again."""
 NOTE_CHARACTERS = 8000  # MLflow's limit of a tag, which a note is
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from roadgraph.errors import RoadgraphError
 from roadgraph.masking import without_secrets
 from roadgraph.tracking.record import (
+    FAILURE_TAG,
     RECORD_FILE,
     Progress,
     Sent,
@@ -46,8 +47,8 @@ PARAMETER_CHARACTERS = 6000  # MLflow's limit
 RECORD_TAG = "roadgraph.record"
 PARENT_TAG = "mlflow.parentRunId"  # MLflow's own, by which its pages fold runs
 REGISTER_FILE = "register.json"
-PASSING_TAG = "failed/"
-"""Begins the tags that say what failed in a comparison, until it does not any more."""
+PASSING_TAGS = (FAILURE_TAG, "failed/")
+"""Begin the tags that say what failed, until it does not any more."""
 MODEL_NAME = "model"
 
 
@@ -206,7 +207,7 @@ class Sender:
 
         client = self._connected()
         for name in client.get_run(run_id).data.tags:
-            if name.startswith(PASSING_TAG) and name not in record.tags:
+            if name.startswith(PASSING_TAGS) and name not in record.tags:
                 client.delete_tag(run_id, name)
         tags = [RunTag(name, value) for name, value in record.tags.items()]
         client.log_batch(run_id, tags=tags)

@@ -31,6 +31,9 @@ DETAILS = Details(
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return toy_judge(SETTINGS)

@@ -178,7 +178,9 @@ def test_a_training_that_was_killed_goes_on_in_its_record(box: Box, settings: Se
     with recording(settings).training(member, KEY, run.folder) as tell:
         tell({"epoch": 0, "val_loss": 3.0})
         tell({"epoch": 1, "val_loss": 1.0})
-    assert record_in(place).record_id == killed.record_id
+    again = record_in(place)
+    assert again.record_id == killed.record_id
+    assert ("failure" in killed.tags, "failure" in again.tags) == (True, False)
     assert [line.step for line in read_progress(place)] == [0, 1]
 
 

