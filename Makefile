@@ -33,8 +33,9 @@ lint: setup
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy
 
+# A thread a worker: two that share two cores slow each other down.
 test: lint
-	@.venv/bin/pytest --numprocesses 2
+	@OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2
 
 # The defaults in conf/ are written from their definitions in roadgraph/settings/.
 conf: setup
