@@ -393,8 +393,10 @@ def track(
     from roadgraph.workflow import run_resend, run_tracking
 
     if send:
-        with notes.status("sending"):
-            sent, left = run_resend(settings)
+        with notes.status("sending") as status:
+            sent, left = run_resend(
+                settings, lambda folder: status.update(f"sending, {folder.stem} is sent")
+            )
         screen.print(f"sent {sent} records", highlight=False)
         _show_left(left)
         if left.folders:

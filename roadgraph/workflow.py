@@ -17,7 +17,6 @@ from roadgraph.calendar import city_zone
 from roadgraph.comparison.compare import Compared, compare_members
 from roadgraph.comparison.page import page_of
 from roadgraph.comparison.recorder import Recorded, Recorder
-from roadgraph.comparison.records import now_ms
 from roadgraph.comparison.results import write_results
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.dataset.preparation import channels_of
@@ -42,6 +41,7 @@ from roadgraph.slices.store import read_slices, stored_slice_minutes
 from roadgraph.storage import alone, whole_file, whole_folder
 from roadgraph.tracking.outbox import Left
 from roadgraph.tracking.overview import Tracking, tracking_of
+from roadgraph.tracking.record import now_ms
 from roadgraph.tracking.sending import Sender, end_abandoned, resend, waiting
 from roadgraph.tracking.store import Store
 from roadgraph.tracking.versions import CHAMPION, Version

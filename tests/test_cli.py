@@ -363,7 +363,9 @@ def test_resending_ends_with_1_while_something_is_left(
     ends_with: int,
 ) -> None:
     monkeypatch.setattr(
-        workflow, "run_resend", lambda settings: (2, Left(left, "timed out" if left else ""))
+        workflow,
+        "run_resend",
+        lambda settings, on_sent: (2, Left(left, "timed out" if left else "")),
     )
     code, out, err = run(monkeypatch, capsys, "track", "--resend")
     assert code == ends_with

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from roadgraph.comparison.account import is_trivial
 from roadgraph.comparison.candidate import candidate_tags, candidate_title
 from roadgraph.comparison.observer import Observer
-from roadgraph.comparison.records import Common, now_ms
+from roadgraph.comparison.records import Common
 from roadgraph.models.registry import model_title
 from roadgraph.storage import alone, whole_folder, write_json
 from roadgraph.tracking.console import CONSOLE_FILE, console_kept
@@ -20,6 +20,7 @@ from roadgraph.tracking.record import (
     FAILURE_TAG,
     Progress,
     append_progress,
+    now_ms,
     read_progress,
     read_record,
     read_sent,

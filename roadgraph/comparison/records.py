@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from roadgraph.config import shareable_settings
 from roadgraph.models.registry import model_title
 from roadgraph.storage import digest_of_arrays, fingerprint
 from roadgraph.tracking.console import CONSOLE_FILE
-from roadgraph.tracking.record import DataUsed, Record, record_folder, this_process
+from roadgraph.tracking.record import DataUsed, Record, now_ms, record_folder, this_process
 from roadgraph.tracking.surroundings import surroundings
 from roadgraph.workspace import Workspace
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from roadgraph.comparison.compare import Compared
     from roadgraph.comparison.judging import Judge
     from roadgraph.comparison.runs import Run
+    from roadgraph.dataset.dataset import Dataset
     from roadgraph.dataset.splits import Span
     from roadgraph.settings import Settings
 
@@ -76,49 +76,14 @@ class Common:
             members: settings of each model.
             seeds: of the trainings.
         """
-        dataset = judge.dataset
-        starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
-        first, last = (f"{moment:%Y-%m-%d}" for moment in (starts[0], starts[-1]))
-        observed = dataset.grid.observed
-        digest = digest_of_arrays([dataset.grid.measured, observed])
-
-        def span(part: Span) -> str:
-            return f"{starts[part.start]:%Y-%m-%d %H:%M} to {starts[part.stop - 1]:%Y-%m-%d %H:%M}"
-
-        slices: dict[str, Any] = {
-            "days": f"{first} to {last}",
-            "number of days": starts.normalize().nunique(),
-            "rows": int(observed.sum()),
-            "segments": observed.shape[1],
-            "slices": observed.shape[0],
-            "slice_minutes": dataset.grid.slice_minutes,
-            "observed share": round(float(observed.mean()), 4),
-            "hidden segments": int(dataset.hidden.sum()),
-            "fingerprint": digest,
-            **{name: span(getattr(dataset.splits, name)) for name in ("train", "validation")},
-            "test": span(dataset.splits.test),
-        }
-        roads = {
-            "segments": dataset.graph.segments,
-            "links": len(dataset.graph.source),
-            "fingerprint": dataset.graph.fingerprint,
-        }
         city = settings.city.name
-        data = (
-            DataUsed(
-                f"slices of {city}", digest[:DIGEST_CHARACTERS], f"{city}/slices", slices,
-                "training, validation and test",
-            ),
-            DataUsed(
-                f"network of {city}", dataset.graph.fingerprint[:DIGEST_CHARACTERS],
-                f"{city}/network", roads, "graph",
-            ),
-        )  # fmt: skip
         asked = [repr(_parameters(each)) for each in (settings, *members)]
         identity = fingerprint([city, key, *asked, repr(list(seeds))])
         titles = dict.fromkeys(model_title(member.model, member.size) for member in members)
         workspace = Workspace.of(settings)
-        return cls(settings, workspace, key, identity, tuple(titles), data, f"{first} to {last}")
+        data = _data_used(judge.dataset, city)
+        days = str(data[0].profile["days"])
+        return cls(settings, workspace, key, identity, tuple(titles), data, days)
 
     @property
     def kept(self) -> Path:
@@ -184,24 +149,8 @@ class Common:
     def of_training(self, member: Settings, key: str, place: Path) -> Record:
         """Return the record of a training that begins, in the folder ``place``."""
         title, seed = model_title(member.model, member.size), member.training.seed
-        return Record(
-            record_id=uuid.uuid4().hex,
-            experiment=self.settings.city.name,
-            title=run_name(title, seed),
-            status="RUNNING",
-            started_ms=now_ms(),
-            parent=self.parent_of(place),
-            process=this_process(),
-            parameters=_parameters(member),
-            tags={
-                "kind": "model",
-                "model": title,
-                "seed": str(seed),
-                KEY_TAG: key,
-                **self._tags(),
-            },
-            data=self.data,
-        )
+        tags = {"kind": "model", "model": title, "seed": str(seed), KEY_TAG: key}
+        return self._below(run_name(title, seed), _parameters(member), tags, place)
 
     def of_run(
         self, run: Run, begun: Record | None, member: Settings | None, baselines: Sequence[Run]
@@ -240,20 +189,24 @@ class Common:
             training = replace(member.training, seed=run.facts.seed)
             seeded = replace(member, training=training)
             return replace(self.of_training(seeded, run.facts.key, place), started_ms=began_ms)
+        parameters = _parameters(self.settings, leave_out=OF_A_MODEL)
+        tags = {"kind": "baseline", "model": run.facts.title, KEY_TAG: run.facts.key}
+        return replace(self._below(run.facts.name, parameters, tags, place), started_ms=began_ms)
+
+    def _below(
+        self, title: str, parameters: Mapping[str, str], tags: Mapping[str, str], place: Path
+    ) -> Record:
+        """Return a record in the folder ``place`` that begins now, below the comparison's."""
         return Record(
             record_id=uuid.uuid4().hex,
             experiment=self.settings.city.name,
-            title=run.facts.name,
+            title=title,
             status="RUNNING",
-            started_ms=began_ms,
+            started_ms=now_ms(),
             parent=self.parent_of(place),
-            parameters=_parameters(self.settings, leave_out=OF_A_MODEL),
-            tags={
-                "kind": "baseline",
-                "model": run.facts.title,
-                KEY_TAG: run.facts.key,
-                **self._tags(),
-            },
+            process=this_process(),
+            parameters=parameters,
+            tags={**tags, **self._tags()},
             data=self.data,
         )
 
@@ -266,9 +219,44 @@ class Common:
         return tags
 
 
-def now_ms() -> int:
-    """Return the time in ms since 1970."""
-    return int(time.time() * 1000)
+def _data_used(dataset: Dataset, city: str) -> tuple[DataUsed, DataUsed]:
+    """Return slices and network of a city as MLflow shows them."""
+    starts = dataset.grid.slice_starts.tz_convert(dataset.zone)
+    first, last = (f"{moment:%Y-%m-%d}" for moment in (starts[0], starts[-1]))
+    observed = dataset.grid.observed
+    digest = digest_of_arrays([dataset.grid.measured, observed])
+
+    def span(part: Span) -> str:
+        return f"{starts[part.start]:%Y-%m-%d %H:%M} to {starts[part.stop - 1]:%Y-%m-%d %H:%M}"
+
+    slices: dict[str, Any] = {
+        "days": f"{first} to {last}",
+        "number of days": starts.normalize().nunique(),
+        "rows": int(observed.sum()),
+        "segments": observed.shape[1],
+        "slices": observed.shape[0],
+        "slice_minutes": dataset.grid.slice_minutes,
+        "observed share": round(float(observed.mean()), 4),
+        "hidden segments": int(dataset.hidden.sum()),
+        "fingerprint": digest,
+        **{name: span(getattr(dataset.splits, name)) for name in ("train", "validation")},
+        "test": span(dataset.splits.test),
+    }
+    roads = {
+        "segments": dataset.graph.segments,
+        "links": len(dataset.graph.source),
+        "fingerprint": dataset.graph.fingerprint,
+    }
+    return (
+        DataUsed(
+            f"slices of {city}", digest[:DIGEST_CHARACTERS], f"{city}/slices", slices,
+            "training, validation and test",
+        ),
+        DataUsed(
+            f"network of {city}", dataset.graph.fingerprint[:DIGEST_CHARACTERS],
+            f"{city}/network", roads, "graph",
+        ),
+    )  # fmt: skip
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadgraph.tracking.machine import MachineMonitor
-from roadgraph.tracking.record import Progress, Sent, append_progress, read_sent, write_sent
+from roadgraph.tracking.record import Progress, Sent, append_progress, now_ms, read_sent, write_sent
 from roadgraph.tracking.sending import Sender, is_settled, is_unreachable, reason_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Outbox:
         self._sample_at = time.monotonic() + SAMPLE_S
         try:
             figures = self._monitor.sample()
-            at_ms = int(time.time() * 1000)
+            at_ms = now_ms()
             for folder, step in live.items():
                 append_progress(Progress(step, at_ms, figures, "machine"), folder)
                 with self._changed:

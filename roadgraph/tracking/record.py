@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import socket
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -194,6 +195,11 @@ def digest_of(folder: Path, name: str) -> str:
     """Return a digest of a file in ``folder``, or "" where it is not there."""
     path = folder / name
     return fingerprint([path.read_text("utf-8")]) if path.is_file() else ""
+
+
+def now_ms() -> int:
+    """Return the time in ms since 1970."""
+    return int(time.time() * 1000)
 
 
 def this_process() -> str:

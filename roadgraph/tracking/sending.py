@@ -104,8 +104,7 @@ class Sender:
                 sent = self._registered(sent, folder)
             return sent
 
-    def experiment(self, name: str) -> str:
-        """Return the id of the experiment ``name``."""
+    def _experiment(self, name: str) -> str:
         if name not in self._experiments:
             self._experiments[name] = self._store.experiment(self._connected(), name)
         return self._experiments[name]
@@ -132,9 +131,10 @@ class Sender:
 
     def _send(self, record: Record, digest: str, sent: Sent, folder: Path) -> Sent:
         client = self._connected()
-        run_id = self._opened.get(record.record_id) or self._open(record, sent.run_id, folder)
+        opened = self._opened.get(record.record_id)
+        run_id = opened or self._open(record, sent.run_id, folder)
         if run_id != sent.run_id:
-            experiment = self.experiment(record.experiment)
+            experiment = self._experiment(record.experiment)
             sent = self._keep(replace(sent, run_id=run_id, experiment=experiment), folder)
         lines = read_progress(folder)
         _log_metrics(client, run_id, lines[self._lines.get(record.record_id, 0) :])
@@ -142,7 +142,8 @@ class Sender:
         if record.status == "RUNNING":
             return sent
         assert record.ended_ms is not None
-        self._log_tags(run_id, record)
+        if opened:  # with the tags that it had then
+            self._log_tags(run_id, record)
         _log_metrics(client, run_id, [_final(record)])
         self._log_artifacts(run_id, record, folder)
         if self._serve is not None and record.network and not sent.model_id:
@@ -153,7 +154,7 @@ class Sender:
 
     def _open(self, record: Record, known: str, folder: Path) -> str:
         client = self._connected()
-        experiment = self.experiment(record.experiment)
+        experiment = self._experiment(record.experiment)
         run_id = known or self._run_of(record.record_id, experiment)
         tags = {RECORD_TAG: record.record_id}
         if record.parent:
@@ -190,7 +191,7 @@ class Sender:
                 return ""
             run_id = self._open(record, sent.run_id if there else "", folder)
             if run_id != sent.run_id:
-                experiment = self.experiment(record.experiment)
+                experiment = self._experiment(record.experiment)
                 self._keep(Sent(run_id, experiment), folder)
         return self._opened[record.record_id]
 
@@ -232,7 +233,10 @@ class Sender:
             with tempfile.TemporaryDirectory() as temporary:
                 network = folder.parent / record.network
                 served = self._serve(bundle, network, Path(temporary) / "model")
-                experiment, figures = self.experiment(record.experiment), _metrics([_final(record)])
+                experiment, figures = (
+                    self._experiment(record.experiment),
+                    _metrics([_final(record)]),
+                )
                 return upload_served_model(
                     self._connected(), experiment, run_id, served, MODEL_NAME, figures
                 )
@@ -342,13 +346,16 @@ def waiting(folders: Iterable[Path], store: Store) -> list[Path]:
     return [folder for *_, folder in sorted(found)]
 
 
-def end_abandoned(folders: Iterable[Path], now_ms: int) -> None:
-    """Mark records as ``KILLED`` whose processes on this machine are gone without ending them."""
+def end_abandoned(folders: Iterable[Path], at_ms: int) -> None:
+    """Mark records as ``KILLED`` whose processes on this machine are gone without ending them.
+
+    They ended when they last said something, or at ``at_ms`` when they never did.
+    """
     for folder in folders:
         record = read_record(folder)
         if record is not None and is_abandoned(record):
             lines = read_progress(folder)
-            ended_ms = lines[-1].at_ms if lines else now_ms
+            ended_ms = lines[-1].at_ms if lines else at_ms
             write_record(replace(record, status="KILLED", ended_ms=ended_ms), folder)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roadgraph.workspace import Workspace
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+SQLITE = "sqlite:///"
 RETRIES = 2
 LOCK_SECONDS = 120
 LOCAL_PAGES = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
@@ -79,6 +80,13 @@ class Store:
         """The address as it may be shown and kept: without its password."""
         return without_secrets(self.address)
 
+    @property
+    def database(self) -> Path | None:
+        """The file of an SQLite store, or None."""
+        if not self.address.startswith(SQLITE):
+            return None
+        return Path(self.address.removeprefix(SQLITE))
+
     def client(self) -> MlflowClient:
         """Return a client whose calls to a server end soon; a database is made where there is none.
 
@@ -99,9 +107,8 @@ class Store:
             logging.getLogger(name).setLevel(logging.WARNING)
         # Retries are no news of their own: what comes of them is said once.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-        if self.address.startswith("sqlite:///"):
-            path = Path(self.address.removeprefix("sqlite:///"))
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if self.database is not None:
+            self.database.parent.mkdir(parents=True, exist_ok=True)
         return MlflowClient(self.address, self.address)
 
     @contextmanager
@@ -146,7 +153,7 @@ class Store:
 
 def tracking_uri(settings: Settings, workspace: Workspace) -> str:
     """Return the store's address: the setting, the environment's, or the workspace's own."""
-    own = f"sqlite:///{(workspace.store / 'mlflow.db').as_posix()}"
+    own = f"{SQLITE}{(workspace.store / 'mlflow.db').as_posix()}"
     return settings.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own
 
 

@@ -6,8 +6,6 @@ with, ``challenger`` the newest one that waits to be judged against it.
 
 from __future__ import annotations
 
-import logging
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from roadgraph.settings import Settings
     from roadgraph.tracking.store import Store
 
-SQLITE = "sqlite:///"
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE_ARTIFACT = "bundle"
 """Folder of a run's artifacts that holds its bundle."""
@@ -90,11 +87,8 @@ def registry_client(store: Store, name: str) -> MlflowClient:
         RegistryError: the database does not exist yet, and so nothing was registered.
         TrackingError: the store cannot be used.
     """
-    if store.address.startswith(SQLITE) and not Path(store.address.removeprefix(SQLITE)).is_file():
+    if store.database is not None and not store.database.is_file():
         raise no_registered_model(name)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    # Retries are no news of their own: what comes of them is said once.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     with asking(store.address):
         return store.client()
 

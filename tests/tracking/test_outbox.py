@@ -21,15 +21,9 @@ from roadgraph.tracking.record import (
 )
 from roadgraph.tracking.sending import Sender, is_settled
 from roadgraph.tracking.store import Store
-from tests.tracking.toy import store_of, toy_workspace
 from tests.tracking.toy_records import curve, runs_of, toy_record, write_toy
 
 PATIENCE_S = 60
-
-
-@pytest.fixture
-def store(tmp_path: Path, empty_store: Path) -> Store:
-    return store_of(toy_workspace(tmp_path, empty_store))
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -1,7 +1,6 @@
 """The registry in an MLflow store in a file."""
 
 import json
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -19,14 +18,9 @@ from roadgraph.tracking.registry import (
     tag_decision,
 )
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION, aliases_of, find_version
-from tests.tracking.toy import finished_run, registered_run, store_of, toy_workspace
+from tests.tracking.toy import finished_run, registered_run, store_of
 
 NAME = "toy"
-
-
-@pytest.fixture
-def settings(tmp_path: Path, empty_store: Path) -> Settings:
-    return toy_workspace(tmp_path, empty_store)
 
 
 @pytest.fixture

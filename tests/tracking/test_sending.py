@@ -43,11 +43,6 @@ LOSSES = [(0, 1_000_100, 2.0), (1, 1_000_200, 1.0), (2, 1_000_300, 0.0)]
 
 
 @pytest.fixture
-def store(tmp_path: Path, empty_store: Path) -> Store:
-    return store_of(toy_workspace(tmp_path, empty_store))
-
-
-@pytest.fixture
 def client(store: Store) -> MlflowClient:
     return store.client()
 
@@ -429,7 +424,7 @@ def test_a_record_whose_process_is_gone_ends_as_killed(store: Store, tmp_path: P
     dead = toy_record("dead", status="RUNNING", ended_ms=None, process=f"{host}:{process}:1.00")
     alive = toy_record("alive", status="RUNNING", ended_ms=None, process=this_process())
     places = [write_toy(record, tmp_path, store) for record in (dead, alive, toy_record("done"))]
-    end_abandoned(places, now_ms=7)
+    end_abandoned(places, at_ms=7)
     records = [read_record(place) for place in places]
     assert [record.status for record in records if record] == ["KILLED", "RUNNING", "FINISHED"]
     assert records[0] is not None

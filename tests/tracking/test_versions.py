@@ -19,14 +19,9 @@ from roadgraph.tracking.versions import (
     registered_name,
     registry_client,
 )
-from tests.tracking.toy import registered_run, store_of, toy_workspace, with_store
+from tests.tracking.toy import registered_run, store_of, with_store
 
 NAME = "toy"
-
-
-@pytest.fixture
-def settings(tmp_path: Path, empty_store: Path) -> Settings:
-    return toy_workspace(tmp_path, empty_store)
 
 
 @pytest.fixture
