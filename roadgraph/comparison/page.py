@@ -74,10 +74,10 @@ def _run(run: Run, pages: Mapping[str, str]) -> PageRun:
         "training": f"{cost_text(facts.training_seconds, 'training_seconds')} s",
         "prediction": f"{cost_text(facts.prediction_ms, 'prediction_ms')} ms",
     }
-    if not facts.baseline:
+    if facts.best_epoch is not None:
         shown |= {
             "parameters": f"{facts.parameters:,}",
-            "best epoch": str(facts.best_epoch),
+            "best epoch": str(facts.best_epoch + 1),  # people count from 1, as the diagnosis does
             "diagnosis": str(facts.diagnosis),
         }
     pictures = [

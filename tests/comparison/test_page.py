@@ -38,7 +38,7 @@ def test_runs_are_linked_where_they_were_sent(tmp_path: Path) -> None:
         "training": "20.0 s",
         "prediction": "4.0 ms",
         "parameters": "1,234",
-        "best epoch": "1",
+        "best epoch": "2",  # the second: the fact counts from 0
         "diagnosis": "it went well",
     }
 
