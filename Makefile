@@ -1,5 +1,5 @@
 # `make demo` and `make test` each do all the set-up on a fresh clone; a second run starts at once.
-.PHONY: setup demo test lint sample screenshots conf bench clean
+.PHONY: setup demo test lint sample screenshots conf bench month clean
 SHELL := /bin/bash
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
@@ -48,13 +48,17 @@ sample: setup
 
 # After `make demo` or `roadgraph compare`; Chromium is needed too (apt-get install chromium).
 screenshots: setup
-	@$(PIP) --no-build-isolation --editable '.[screenshots]'
+	@$(PIP) --no-build-isolation --editable '.[screenshots,pages]'
 	@.venv/bin/python data/screenshots/make_screenshots.py
 
 bench: setup
-	@for name in gcn_layer gat_layer matching slicing many_fixes tracking; do \
+	@for name in gcn_layer gat_layer matching slicing many_fixes tracking pipeline; do \
 	  .venv/bin/python benchmarks/$$name.py || exit; echo; \
 	done
+
+# Two weeks of nightly runs with late, missing and broken fixes; it takes some minutes.
+month: setup
+	@.venv/bin/python benchmarks/simulated_month.py
 
 clean:
 	rm -rf .venv data/work

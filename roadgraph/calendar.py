@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,6 +10,20 @@ import numpy as np
 import pandas as pd
 
 from roadgraph.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Days:
+    """Local days from the first to the last, both among them; None is no bound."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and (self.first or day) <= day <= (self.last or day)
+
+
+ALL_DAYS = Days()
 
 
 def city_zone(name: str, setting: str = "city.timezone") -> ZoneInfo:

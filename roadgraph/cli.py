@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from roadgraph.errors import RoadgraphError, SettingsError
+from roadgraph.errors import ExitCode, LockError, RoadgraphError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from roadgraph.batch.asked import Asked
+    from roadgraph.batch.outcome import Outcome
     from roadgraph.network.importing import ImportedNetwork
+    from roadgraph.prediction import Given
     from roadgraph.probes.match_report import MatchReport
     from roadgraph.promotion.promoting import Promotion
     from roadgraph.settings import Settings
@@ -76,8 +79,9 @@ def _common(
 
 def _settings(overrides: list[str] | None) -> Settings:
     from roadgraph.config import load_settings
+    from roadgraph.training.torchrun import with_processes_of_torchrun
 
-    return load_settings(overrides or [])
+    return with_processes_of_torchrun(load_settings(overrides or []))
 
 
 class ImportByDefault(TyperGroup):
@@ -275,7 +279,7 @@ def compare(
     comparison = _compare(settings, titles, settings.evaluation.seeds, report)
     _show_tracking(comparison)
     if comparison.compared.failures:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _compare(
@@ -400,7 +404,7 @@ def track(
         screen.print(f"sent {sent} records", highlight=False)
         _show_left(left)
         if left.folders:
-            raise typer.Exit(1)
+            raise typer.Exit(ExitCode.FAILED)
         return
     tracking = run_tracking(settings)
     screen.print(
@@ -442,9 +446,38 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="File to write, .parquet or .csv.", show_default=False)
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Time to forecast from, on the city's clock (2026-01-18T07:15) or with its offset "
+            "(2026-01-18T00:15Z); what was observed later is not looked at.  [default: the end of "
+            "the newest slice]",
+            show_default=False,
+        ),
     ] = None,
+    slices: Annotated[
+        Path | None,
+        typer.Option(
+            help="Slices to forecast from, and no others: a .parquet or .csv file, a folder of "
+            "them, or a folder as roadgraph slices writes it.",
+            show_default=False,
+        ),
+    ] = None,
+    fixes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw fixes to forecast from, and no others: a file or folder, read as probes "
+            "says.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write: .parquet, .csv, .geojson or .geoparquet.", show_default=False
+        ),
+    ] = None,
+    draw: Annotated[bool, typer.Option("--map/--no-map", help="Draw the map, a .png.")] = True,
 ) -> None:
     """Forecast every segment from the newest slices, with the champion unless told otherwise."""
     settings = _settings(overrides)
@@ -453,7 +486,12 @@ def predict(
         raise SettingsError("--bundle and --model name a model each; give one of them")
     if model is not None and named:
         raise SettingsError(f"--model and {named[0]} name a model each; give one of them")
-    _predict(settings, bundle, out, model, trained_here=bool(named))
+    if slices is not None and fixes is not None:
+        raise SettingsError("--slices and --fixes name data each; give one of them")
+    from roadgraph.prediction import Given
+
+    given = Given(at, slices, fixes)
+    _predict(settings, bundle, out, model, bool(named), given, draw)
 
 
 def _names_a_model(override: str) -> bool:
@@ -467,14 +505,26 @@ def _predict(
     out: Path | None,
     model: str | None = None,
     trained_here: bool = False,
+    given: Given | None = None,
+    draw: bool = True,
 ) -> None:
     with notes.status("predicting"):
+        from roadgraph.prediction import NEWEST, run_prediction, trained_bundle
         from roadgraph.tracking.versions import CHAMPION
-        from roadgraph.workflow import run_prediction, trained_bundle
 
         if bundle is None and trained_here:
             bundle = trained_bundle(settings)
-        predicted = run_prediction(settings, bundle, out, model or CHAMPION)
+        predicted = run_prediction(
+            settings, bundle, out, model or CHAMPION, given or NEWEST, draw
+        )
+    if predicted.account is not None:
+        account = predicted.account
+        screen.print(
+            f"{account.rows_in:,} fixes = {account.rows_used:,} used + "
+            f"{sum(account.refused.values()):,} refused; {account.slices:,} slices",
+            highlight=False,
+            soft_wrap=True,
+        )
     screen.print(f"predicted with {predicted.model}", soft_wrap=True, highlight=False, markup=False)
     for path in predicted.files:
         _written(path)
@@ -528,6 +578,118 @@ def _show_promotion(promotion: Promotion, settings: Settings) -> None:
 
 
 @app.command()
+def run(
+    overrides: Overrides = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DAY",
+            help="Local day to begin with, such as 2026-01-05.  [default: "
+            "pipeline.catch_up_days back]",
+            show_default=False,
+        ),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DAY|now",
+            help="Local day to end with, or now: the newest slice that is over.  [default: that of "
+            "the newest fixes]",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            help="Steps, separated by commas: network, slices, quality, predictions, evaluation, "
+            "model, promotion.  [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be done and why; write nothing.")
+    ] = False,
+) -> None:
+    """Make what is missing or stale: slices, reports, forecasts, a better model when there is one.
+
+    Ends with 0 when all is well, 1 when a step failed, 2 for a mistake in settings or options, 3
+    when a check failed, 75 when another run was at it.
+    """
+    settings = _settings(overrides)
+    with notes.status("loading"):
+        import pandas as pd
+
+        from roadgraph.batch.asked import asked_for
+
+    asked = asked_for(first, last, steps)
+    if dry_run:
+        with notes.status("looking"):
+            from roadgraph.batch.plan import plan_batch
+
+            tasks = plan_batch(settings, asked, pd.Timestamp.now("UTC"))
+        for task in tasks:
+            _show_step("would make", task.step, task.partition, task.reason)
+        if not tasks:
+            screen.print("nothing to do: all of it is there and as new", highlight=False)
+        return
+    code = _run_batch(settings, asked)
+    if code:
+        raise typer.Exit(code)
+
+
+def _run_batch(settings: Settings, asked: Asked) -> ExitCode:
+    with notes.status("loading"):
+        from roadgraph.batch.run import Watch, run_batch
+
+    with _progress() as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=1.0)
+            bars.update(tasks[what], completed=share)
+
+        def epoch(title: str, figures: dict[str, float]) -> None:
+            show(f"training {title}", (figures["epoch"] + 1) / settings.training.max_epochs)
+
+        def ends(outcome: Outcome) -> None:
+            _finish(bars)
+            _show_outcome(outcome)
+
+        report = run_batch(settings, asked, watch=Watch(ends=ends, progress=show, epoch=epoch))
+    for check in report.unwell:
+        word = "check failed" if check.severity == "error" else "warning"
+        _show_step(word, check.name, str(check.day), check.reason)
+    screen.print(
+        f"{len(report.made)} made, {len(report.failed)} failed, {len(report.failed_checks)} checks "
+        "failed",
+        highlight=False,
+    )
+    return report.exit_code
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    """Print what became of a step; what was as new already is the log's."""
+    if outcome.state == "fresh":
+        logging.getLogger(__name__).info("%s %s: fresh", outcome.step, outcome.partition)
+        return
+    figures = ", ".join(f"{name} {_plain(value)}" for name, value in outcome.figures.items())
+    text = f"{outcome.reason} ({figures})" if figures else outcome.reason
+    _show_step(outcome.state, outcome.step, outcome.partition, text)
+
+
+def _plain(value: float | int | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _show_step(state: str, step: str, partition: str, text: str) -> None:
+    what = f"{step} {partition}".strip()
+    screen.print(f"{state}: {what}: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
 def demo(overrides: Overrides = None) -> None:
     """Go the whole way on the sample city: network, slices, comparison, predictions."""
     settings = _settings(overrides)
@@ -566,12 +728,15 @@ def settings(
 ) -> None:
     """List every setting with its meaning, unit, range and value."""
     from roadgraph.config import all_settings
+    from roadgraph.masking import MASK, is_secret_name
 
     values = _settings(overrides)
     for row in all_settings():
         value: Any = values
         for part in row.key.split("."):
             value = getattr(value, part)
+        if value and is_secret_name(row.key):
+            value = MASK
         screen.print(f"{row.key}={value!r}", highlight=False, soft_wrap=True, markup=False)
         screen.print(
             f"    {row.setting.describe()}; {row.kind}",
@@ -660,13 +825,15 @@ def _written(path: Path) -> None:
 
 
 def main() -> None:
-    """Run the command; an error that the user can mend is one message and exit code 2."""
+    """Run the command; an error that the user can mend is one message; see :class:`ExitCode`."""
+    from roadgraph.training.torchrun import run_beside_others
+
     try:
-        app()
+        run_beside_others(app)
     except RoadgraphError as error:
         logging.getLogger(__name__).info("traceback", exc_info=error)
         notes.print(f"[bold red]error:[/] {_escaped(error)}", soft_wrap=True, highlight=False)
-        sys.exit(2)
+        sys.exit(ExitCode.BUSY if isinstance(error, LockError) else ExitCode.MISTAKE)
     except OSError as error:
         logging.getLogger(__name__).info("traceback", exc_info=error)
         place = f"{error.filename}: " if error.filename else ""
@@ -674,7 +841,7 @@ def main() -> None:
         notes.print(
             f"[bold red]error:[/] {_escaped(f'{place}{reason}')}", soft_wrap=True, highlight=False
         )
-        sys.exit(2)
+        sys.exit(ExitCode.MISTAKE)
 
 
 def _escaped(content: object) -> str:

@@ -289,11 +289,11 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
 def shareable_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that may leave this machine, as plain YAML types.
 
-    Credentials are masked, of absolute paths the name alone is left; the tracking server and the
-    workspace, which no figure depends on, are left out.
+    Credentials are masked, of absolute paths the name alone is left; the tracking server, the
+    schedule and the workspace, which no figure depends on, are left out.
     """
     content = settings_to_dict(settings)
-    for name in ("tracking", "workspace"):
+    for name in ("tracking", "pipeline", "workspace"):
         del content[name]
     shared: dict[str, Any] = portable_settings(masked_settings(content))
     return shared

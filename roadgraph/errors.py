@@ -1,12 +1,28 @@
-"""The errors that a user can mend: one clear message each, exit code 2 on the command line."""
+"""The errors that a user can mend, one clear message each, and what the command ends with."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+class ExitCode(IntEnum):
+    """What the command ends with."""
+
+    OK = 0
+    """Everything that was asked for is there."""
+    FAILED = 1
+    """Something failed for a reason that is no mistake of the user; the rest is there."""
+    MISTAKE = 2
+    """A setting, a file or a disk has to be mended first; nothing half-written is left."""
+    CHECKS = 3
+    """Everything was made, but a check failed, so nothing was promoted."""
+    BUSY = 75
+    """Another run is at the store; try again later (``EX_TEMPFAIL`` of sysexits.h)."""
 
 
 class RoadgraphError(Exception):
@@ -25,6 +41,10 @@ class AccountError(RoadgraphError):
     """Rows that came in are neither used nor quarantined: a fault of ours, found before writing."""
 
 
+class LockError(RoadgraphError):
+    """Another process is at the same store and does not end."""
+
+
 class BundleError(RoadgraphError):
     """A trained bundle that is missing, damaged or does not fit the data."""
 
@@ -39,6 +59,10 @@ class TrackingError(RoadgraphError):
 
 class RegistryError(RoadgraphError):
     """A model, version or alias that the registry does not have."""
+
+
+class NothingRegisteredError(RegistryError):
+    """A registry in which no model of the city, or no champion, stands yet."""
 
 
 class PromotionError(RoadgraphError):

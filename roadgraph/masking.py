@@ -14,7 +14,11 @@ SECRET_WORDS = frozenset(
         "authorization", "sig", "signature", "bearer",
     )
 )  # fmt: skip
-SECRET_ENDS = ("password", "secret", "token", "secretkey", "accesskey", "apikey", "privatekey")
+SECRET_ENDS = (
+    "password", "secret", "token", "secretkey", "accesskey", "apikey", "privatekey", "webhook",
+)  # fmt: skip
+"""Of a webhook, because its address is all that is needed to post to it."""
+
 KEYS_OF = frozenset(
     ("access", "account", "api", "encryption", "master", "private", "secret", "shared", "signing")
 )

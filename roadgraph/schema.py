@@ -89,6 +89,14 @@ class Table:
         Raises:
             DataError: a column is missing or cannot be read as its type.
         """
+        return self.typed(table).sort_by([(name, "ascending") for name in self.key])
+
+    def typed(self, table: pa.Table) -> pa.Table:
+        """Return ``table`` with exactly this schema's columns and types, its rows as they are.
+
+        Raises:
+            DataError: a column is missing or cannot be read as its type.
+        """
         missing = [name for name in self.columns if name not in table.column_names]
         if missing:
             raise DataError(
@@ -96,10 +104,9 @@ class Table:
                 f"(found {', '.join(table.column_names)}); add it or map it in the settings"
             )
         try:
-            ordered = table.select(self.columns).cast(self.schema)
+            return table.select(self.columns).cast(self.schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
             raise DataError(f"table '{self.name}': {error}") from error
-        return ordered.sort_by([(name, "ascending") for name in self.key])
 
 
 def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
@@ -238,9 +245,25 @@ PREDICTIONS = Table(
         ("speed_p10", pa.float32(), "km/h"),
         ("speed_p90", pa.float32(), "km/h"),
         ("observed", pa.bool_(), "a probe was on the segment in the newest slice"),
+        (
+            "data_age_min",
+            pa.int32(),
+            "min from the end of the newest slice with any observation to issued_at",
+        ),
+        (
+            "segment_age_min",
+            pa.int32(),
+            "min, the same of this segment; null: not observed in the days looked at",
+        ),
+        ("basis", pa.string(), "one of BASES"),
+        ("new_segment", pa.bool_(), "added to the network since the model was trained"),
         ("model", pa.string(), ""),
     ),
 )
+
+BASES = ("observations", "history")
+"""What a row of predictions rests on: the model, which saw the newest observations; or, beyond the
+model's reach from those, on what is typical of the segment at that time of the week alone."""
 
 TRUTH = Table(
     "truth",

@@ -1,76 +1,225 @@
-"""Outputs are written whole or not at all."""
+"""Outputs are written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
+
+from roadgraph.exchange import exchange
+from roadgraph.locking import alone
+from roadgraph.processes import has_ended, host_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
+
+__all__ = [
+    "DISK_FAULTS",
+    "alone",
+    "digest_of_arrays",
+    "disk_error",
+    "fingerprint",
+    "naming_disk",
+    "remove_folder",
+    "scratch_folder",
+    "sweep",
+    "to_disk",
+    "whole_file",
+    "whole_folder",
+    "write_json",
+]
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+FORBIDDEN = {errno.EACCES, errno.EPERM}
+ABANDONED_S = 86_400  # what another machine has not touched for so long is no one's
+TEMPORARY = re.compile(
+    r"\.(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[a-z0-9_]{8}(?P<old>-old)?(\.[^.]*)?"
+)
+"""Hidden, and with who made it, so that the next writer can tell what a dead process left."""
+
+_ours: set[str] = set()  # the temporary paths that this process is writing
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block ends well."""
+    """Yield a temporary path beside ``path`` that takes its place when the block ends well.
+
+    Raises:
+        OSError: the disk is full or must not be written; ``path`` is as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.stem)
     # The suffix is kept because some writers choose the format by it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    with naming_disk(path, DISK_FAULTS | FORBIDDEN):
+        handle, name = tempfile.mkstemp(
+            prefix=_prefix(path.stem), suffix=path.suffix, dir=path.parent
+        )
     os.close(handle)
     temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _ours_until_the_end(temporary), naming_disk(path):
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            to_disk(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` that takes its place when the block ends well.
 
-    What was in ``path`` before is gone then; when the block fails it stays as it was.
+    What was in ``path`` before is gone then; when the block fails it stays as it was. Where the
+    system can exchange two folders, whoever reads sees the old one or the new one, never none.
+
+    Raises:
+        OSError: the disk is full or must not be written; ``path`` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    temporary.chmod(0o755)
-    try:
+    with scratch_folder(path) as temporary, naming_disk(path):
+        temporary.chmod(0o755)
         yield temporary
-        if path.exists():
-            # A folder cannot be replaced in one call, so the old one steps aside first.
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-            path.replace(old)
-            try:
-                temporary.replace(path)
-            except OSError:
-                old.replace(path)
-                raise
-            shutil.rmtree(old)
-        else:
-            temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for inside in temporary.rglob("*"):
+            to_disk(inside)
+        to_disk(temporary)
+        _take_place(temporary, path)
+        to_disk(path.parent)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same ``path`` waiting until the block ends.
-
-    The lock, ``.<name>.lock`` beside it, is the operating system's: a process that dies lets go.
-    """
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``, which need not exist, and remove it in the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    sweep(path.parent, path.name)
+    with naming_disk(path, DISK_FAULTS | FORBIDDEN):
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(path.name), dir=path.parent))
+    with _ours_until_the_end(temporary), naming_disk(path):
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there; whoever reads sees all of it or nothing."""
+    if path.exists():
+        with scratch_folder(path) as temporary:
+            path.replace(temporary)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove the temporary files and folders that processes left which ended in the middle.
+
+    Those of processes that live stay, and those of other machines for a day.
+
+    Args:
+        folder: where they lie.
+        name: only those that were to become ``name`` (of a file: without its suffix).
+    """
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(f".{name or ''}")]
+    for found in filter(None, map(TEMPORARY.fullmatch, names)):
+        path = folder / found.group()
+        if name not in (None, found["name"]) or not _is_abandoned(path, found):
+            continue
+        final = folder / found["name"]
+        with suppress(FileNotFoundError):  # another process sweeps too
+            if found["old"] and not final.exists():
+                path.replace(final)  # it ended between the two renames of _take_place
+            elif path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, would survive a power cut."""
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def naming_disk(path: Path, numbers: Container[int] = DISK_FAULTS) -> Iterator[None]:
+    """Let an error of a disk that is full or must not be written say what was to be written.
+
+    Args:
+        path: what was to be written.
+        numbers: of the errors that have to do with it.
+
+    Raises:
+        OSError: in the place of an error of the disk, from whichever library.
+    """
+    try:
         yield
+    except Exception as error:
+        number = disk_error(error)
+        if number not in numbers:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def disk_error(error: Exception) -> int:
+    """Return the system's number of an error, also where a library tells it in words; else 0."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    told = re.search(r"\(os error (\d+)\)", str(error))  # as libraries in Rust do
+    return int(told.group(1)) if told else 0
+
+
+def _prefix(name: str) -> str:
+    return f".{name}-{host_mark()}-{os.getpid()}-"
+
+
+@contextmanager
+def _ours_until_the_end(path: Path) -> Iterator[None]:
+    _ours.add(str(path))
+    try:
+        yield
+    finally:
+        _ours.discard(str(path))
+
+
+def _is_abandoned(path: Path, found: re.Match[str]) -> bool:
+    if found["host"] != host_mark():
+        try:
+            return time.time() - path.stat().st_mtime > ABANDONED_S
+        except FileNotFoundError:
+            return False
+    pid = int(found["pid"])
+    # An old number may be ours today, in a container that always begins with the same ones.
+    return str(path) not in _ours if pid == os.getpid() else has_ended(pid)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    if not path.exists():
+        temporary.replace(path)
+    elif not exchange(temporary, path):
+        old = temporary.with_name(f"{temporary.name}-old")
+        path.replace(old)
+        try:
+            temporary.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
+        shutil.rmtree(old)
 
 
 def write_json(path: Path, content: Any) -> None:

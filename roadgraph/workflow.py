@@ -11,41 +11,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
-from roadgraph.calendar import city_zone
+from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.comparison.compare import Compared, compare_members
 from roadgraph.comparison.page import page_of
 from roadgraph.comparison.recorder import Recorded, Recorder
 from roadgraph.comparison.results import write_results
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.dataset.preparation import channels_of
-from roadgraph.errors import SettingsError
 from roadgraph.models.graph import road_graph
-from roadgraph.models.registry import build_model, model_title
+from roadgraph.models.registry import build_model
 from roadgraph.models.summary import summarise, total
 from roadgraph.network.carry_over import check_carry_over_path, write_carry_over
 from roadgraph.network.diff import diff_networks
 from roadgraph.network.importing import ImportedNetwork, import_network, write_import
 from roadgraph.network.network import network_folder, read_network
-from roadgraph.predict.predictions import predict_newest, signed
-from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
 from roadgraph.promotion.promoting import Promotion, promote_challenger, step_back
 from roadgraph.report.comparison_page import write_comparison_page
-from roadgraph.report.plots import plot_network, plot_predictions
+from roadgraph.report.plots import plot_network
 from roadgraph.report.tables import shown_layers
 from roadgraph.report.trip_plots import plot_worst_trips
 from roadgraph.serving.save import save_served_model
 from roadgraph.slices.run import SlicesReport, make_slices
-from roadgraph.slices.store import read_slices, stored_slice_minutes
-from roadgraph.storage import alone, whole_file, whole_folder
+from roadgraph.storage import alone, whole_folder
 from roadgraph.tracking.outbox import Left
 from roadgraph.tracking.overview import Tracking, tracking_of
 from roadgraph.tracking.record import now_ms
 from roadgraph.tracking.sending import Sender, end_abandoned, resend, waiting
 from roadgraph.tracking.store import Store
-from roadgraph.tracking.versions import CHAMPION, Version
-from roadgraph.training.bundle import read_bundle
+from roadgraph.tracking.versions import Version
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,26 +77,6 @@ class Comparison:
     def truth_scores(self) -> pd.DataFrame | None:
         """The same against the true speeds of a simulation, or None."""
         return self.compared.truth_scores
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What was forecast, and by which model.
-
-    Attributes:
-        files: the table and, with geometry and classes, its map.
-        title: of the model.
-        registered: version that the model is of, or None where a bundle was named.
-    """
-
-    files: tuple[Path, ...]
-    title: str
-    registered: RegisteredBundle | None
-
-    @property
-    def model(self) -> str:
-        """How people are told of the model, such as ``sample version 3 (champion): gat-simple``."""
-        return self.title if self.registered is None else f"{self.registered}: {self.title}"
 
 
 def run_network(settings: Settings) -> tuple[ImportedNetwork, Workspace]:
@@ -158,6 +131,7 @@ def run_comparison(
     on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
     on_run: Callable[[str], None] = lambda title: None,
     report: bool = False,
+    days: Days = ALL_DAYS,
 ) -> Comparison:
     """Train every member with every seed, judge all beside the baselines, write and record it.
 
@@ -168,6 +142,7 @@ def run_comparison(
         on_epoch: called with a run's title and the figures of every finished epoch.
         on_run: called with a run's title before it begins; one that is there already is not run.
         report: write ``comparison.html`` too.
+        days: that are learned from and judged on.
     """
     workspace = Workspace.of(settings)
     recorder = None
@@ -175,7 +150,7 @@ def run_comparison(
         store = Store.of(settings, workspace)
         recorder = Recorder(settings, members, seeds, store, save_served_model)
     try:
-        compared = compare_members(settings, members, seeds, on_epoch, on_run, recorder)
+        compared = compare_members(settings, members, seeds, on_epoch, on_run, recorder, days)
         bundles = {}
         with alone(workspace.results):
             for title in compared.titles:
@@ -249,70 +224,16 @@ def run_summary(settings: Settings) -> pd.DataFrame:
     return shown_layers([*layers, total(layers)])
 
 
-def run_promotion(settings: Settings, dry_run: bool = False) -> Promotion:
+def run_promotion(
+    settings: Settings, dry_run: bool = False, days: Days = ALL_DAYS
+) -> Promotion:
     """Decide whether the city's challenger takes its champion's place; carry it out.
 
-    With ``dry_run`` nothing is written to the registry.
+    With ``dry_run`` nothing is written to the registry. Of the slices ``days`` alone are looked at.
     """
-    return promote_challenger(settings, dry_run)
+    return promote_challenger(settings, dry_run, days)
 
 
 def run_rollback(settings: Settings) -> tuple[Version, Version]:
     """Make the champion before the current one champion again; return both, the current first."""
     return step_back(settings)
-
-
-def trained_bundle(settings: Settings) -> Path:
-    """Return the folder of the model that the settings name, trained in this workspace."""
-    return Workspace.of(settings).bundle(model_title(settings.model, settings.size))
-
-
-def run_prediction(
-    settings: Settings, bundle_folder: Path | None, out: Path | None, version: str = CHAMPION
-) -> Predicted:
-    """Forecast from the newest slices; write the table and, with geometry, its map.
-
-    What a Parquet file was made by stands in the metadata of its schema.
-
-    Args:
-        settings: of the city.
-        bundle_folder: the trained bundle; None takes that of a registered version.
-        out: file to write; by default ``predictions.parquet`` in the workspace.
-        version: ``champion``, ``challenger`` or the number of a version of the registered model.
-    """
-    workspace = Workspace.of(settings)
-    registered = None
-    if bundle_folder is None:
-        registered = registered_bundle(settings, version)
-        bundle_folder = registered.folder
-    bundle = read_bundle(bundle_folder)
-    network = read_network(workspace.network)
-    slices = read_slices(workspace.slices)
-    table = predict_newest(
-        bundle,
-        network,
-        slices,
-        stored_slice_minutes(workspace.slices),
-        settings.evaluation.abstain_below,
-    )
-    made_by = {"bundle": bundle.title, "seen_until": bundle.seen.until.isoformat()}
-    if registered is not None:
-        made_by |= {"registered": str(registered), "run_id": registered.version.run_id}
-    path = out or workspace.predictions
-    _write_predictions(signed(table, made_by), path)
-    picture = path.with_suffix(".png")
-    if not network.has_geometry or "congestion" not in bundle.options.tasks or not len(table):
-        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
-        return Predicted((path,), bundle.title, registered)
-    plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
-    return Predicted((path, picture), bundle.title, registered)
-
-
-def _write_predictions(table: pa.Table, path: Path) -> None:
-    if path.suffix not in (".parquet", ".csv"):
-        raise SettingsError(f"--out {path}: write a .parquet or a .csv file")
-    with whole_file(path) as temporary:
-        if path.suffix == ".csv":
-            table.to_pandas().to_csv(temporary, index=False)
-        else:
-            pq.write_table(table, temporary, compression="zstd")

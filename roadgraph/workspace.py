@@ -53,9 +53,14 @@ class Workspace:
         """The store of slices, a folder a local day."""
         return self.root / "slices"
 
+    @property
+    def bundles(self) -> Path:
+        """The trained models, a folder each."""
+        return self.root / "bundles"
+
     def bundle(self, title: str) -> Path:
         """Return the folder of the trained model ``title``."""
-        return self.root / "bundles" / title
+        return self.bundles / title
 
     def registered(self, name: str) -> Path:
         """Return the folder of what was fetched of a registered model.
@@ -90,6 +95,41 @@ class Workspace:
     def results(self) -> Path:
         """The folder of the newest comparison: ``results.csv``, ``results.md``, plots."""
         return self.root / "results"
+
+    @property
+    def model_record(self) -> Path:
+        """What the newest model of the scheduled runs was made from."""
+        return self.root / "model.json"
+
+    @property
+    def promotions(self) -> Path:
+        """What scheduled runs decided: ``<local day>.json``."""
+        return self.root / "promotions"
+
+    @property
+    def alerts(self) -> Path:
+        """Which faults of scheduled runs people were told of, and when."""
+        return self.root / "alerts.json"
+
+    @property
+    def journal(self) -> Path:
+        """What scheduled runs did: a line of JSON a step."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def quality(self) -> Path:
+        """What is known of each local day's data, a folder a day: report and checks."""
+        return self.root / "quality"
+
+    @property
+    def evaluation(self) -> Path:
+        """What was forecast for each local day against what was observed, a folder a day."""
+        return self.root / "evaluation"
+
+    @property
+    def forecasts(self) -> Path:
+        """The store of issued forecasts, a folder a local day, a file each time of issue."""
+        return self.root / "predictions"
 
     @property
     def predictions(self) -> Path:

@@ -11,13 +11,15 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from roadgraph import cli, workflow
+from roadgraph import cli, prediction, workflow
 from roadgraph.comparison.recorder import Recorded
+from roadgraph.errors import LockError
 from roadgraph.network.carry_over import read_carry_over
 from roadgraph.promotion.decision import decide, decide_unopposed
 from roadgraph.promotion.fetching import RegisteredBundle
 from roadgraph.promotion.promoting import Promotion
 from roadgraph.settings import Settings
+from roadgraph.slices.report import SlicesReport
 from roadgraph.tracking.outbox import Left
 from roadgraph.tracking.overview import Tracking
 from roadgraph.tracking.versions import Version
@@ -407,14 +409,36 @@ def test_predict_takes_the_champion_unless_the_line_names_another_model(
 ) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def predicted(settings: Settings, *choice: object) -> workflow.Predicted:
+    def predicted(settings: Settings, *choice: object) -> prediction.Predicted:
         asked.append(choice)
-        return workflow.Predicted((Path("predictions.parquet"),), "gcn-simple", None)
+        return prediction.Predicted((Path("predictions.parquet"),), "gcn-simple", None)
 
-    monkeypatch.setattr(workflow, "run_prediction", predicted)
+    monkeypatch.setattr(prediction, "run_prediction", predicted)
     line = ["predict", "city.name=toy", "workspace=work", *words]
     assert run(monkeypatch, capsys, *line)[0] == 0
-    assert asked == [(None if bundle is None else Path(bundle), None, version)]
+    named = None if bundle is None else Path(bundle)
+    assert asked == [(named, None, version, prediction.NEWEST, True)]
+
+
+def test_predict_hands_over_time_and_data_and_tells_what_became_of_the_fixes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    account = SlicesReport(("a.csv",), 1200, 1190, {"duplicate": 10}, (), (), 77, None)
+
+    def predicted(settings: Settings, *choice: object) -> prediction.Predicted:
+        asked.extend(choice)
+        return prediction.Predicted((Path("out.csv"),), "gcn-simple", None, account)
+
+    monkeypatch.setattr(prediction, "run_prediction", predicted)
+    code, out, _ = run(
+        monkeypatch, capsys,
+        "predict", "--fixes", "new", "--at", "2026-01-18T07:15", "--out", "out.csv", "--no-map",
+    )  # fmt: skip
+    assert code == 0
+    given = prediction.Given("2026-01-18T07:15", None, Path("new"))
+    assert asked == [None, Path("out.csv"), "champion", given, False]
+    assert "1,200 fixes = 1,190 used + 10 refused; 77 slices" in out
 
 
 @pytest.mark.parametrize(
@@ -422,6 +446,7 @@ def test_predict_takes_the_champion_unless_the_line_names_another_model(
     [
         (["predict", "--bundle", "b", "--model", "champion"], "--bundle and --model name a model"),
         (["predict", "size=enhanced", "--model", "2"], "--model and size=enhanced name a model"),
+        (["predict", "--slices", "a", "--fixes", "b"], "--slices and --fixes name data each"),
         (["promote", "--rollback", "--dry-run"], "--rollback decides nothing; leave --dry-run out"),
     ],
 )
@@ -498,8 +523,8 @@ def test_predict_says_which_version_it_was_and_whether_the_store_answered(
 ) -> None:
     version = Version("toy", "3", "run", {})
     registered = RegisteredBundle(Path("kept"), version, "champion", reached_at)
-    predicted = workflow.Predicted((Path("predictions.parquet"),), "gcn-simple", registered)
-    monkeypatch.setattr(workflow, "run_prediction", lambda *asked: predicted)
+    predicted = prediction.Predicted((Path("predictions.parquet"),), "gcn-simple", registered)
+    monkeypatch.setattr(prediction, "run_prediction", lambda *asked: predicted)
     code, out, err = run(monkeypatch, capsys, "predict")
     assert (code, err) == (0, "")
     assert out.splitlines() == [told, "wrote predictions.parquet"]
@@ -527,3 +552,25 @@ def test_without_a_registered_model_it_is_one_message_and_no_database_is_made(
     assert code == 2
     assert "no registered model 'toy'; train one: roadgraph train" in err
     assert not list(tmp_path.rglob("*.db"))
+
+
+def test_the_address_of_a_webhook_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = "pipeline.alert_webhook=https://host/T0/B0/xyz"
+    code, out, _ = run(monkeypatch, capsys, "settings", address)
+    assert code == 0
+    assert "pipeline.alert_webhook='***'" in out
+    assert "xyz" not in out
+
+
+def test_a_store_that_another_run_is_at_ends_with_75(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def run_network(settings: Settings) -> None:
+        raise LockError("process 7 has held the store for 12 min")
+
+    monkeypatch.setattr(workflow, "run_network", run_network)
+    code, _, err = run(monkeypatch, capsys, "network", f"workspace={tmp_path}")
+    assert code == 75
+    assert err.endswith("error: process 7 has held the store for 12 min")

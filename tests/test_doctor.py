@@ -21,7 +21,9 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     expected = "missing eclipse-sumo: pip install -c requirements.lock '.[sample]'"
     assert extras["sample"] == expected
     assert extras["spark"] == "missing pyspark: pip install -c requirements.lock '.[spark]'"
-    assert set(extras) == {"scatter", "pipelines", "sample", "screenshots", "gpu", "dev", "spark"}
+    assert set(extras) == {
+        "scatter", "pipelines", "pages", "sample", "screenshots", "gpu", "dev", "spark",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 from roadgraph.errors import (
     BundleError,
     DataError,
+    ExitCode,
     RoadgraphError,
     SettingsError,
     TrainingError,
@@ -23,3 +24,9 @@ def test_nearest_names_the_one_choice_that_looks_most_alike() -> None:
 def test_nearest_says_nothing_when_no_choice_looks_alike() -> None:
     assert nearest("zzz", ["length_m", "lanes"]) == ""
     assert nearest("lanes", []) == ""
+
+
+def test_schedulers_can_tell_how_a_run_ended() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "OK": 0, "FAILED": 1, "MISTAKE": 2, "CHECKS": 3, "BUSY": 75,
+    }  # fmt: skip

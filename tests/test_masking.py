@@ -18,6 +18,7 @@ from roadgraph.masking import (
         "password", "db_password", "dbPassword", "fs.s3a.secret.key", "fs.s3a.access.key",
         "spark.hadoop.fs.azure.account.key.mine", "apiKey", "api_key", "MLFLOW_TRACKING_TOKEN",
         "credentials", "fs.s3a.encryption.key", "spark.x.secretkey", "userpassword", "db.pass",
+        "pipeline.alert_webhook", "ROADGRAPH_ALERT_WEBHOOK",
     ],
 )  # fmt: skip
 def test_names_of_credentials_are_known(name: str) -> None:
@@ -29,8 +30,9 @@ def test_other_names_are_not(name: str) -> None:
     assert not is_secret_name(name)
 
 
-def test_no_setting_of_ours_is_taken_for_a_credential() -> None:
-    assert [row.key for row in all_settings() if is_secret_name(row.key)] == []
+def test_of_our_settings_the_webhook_alone_is_a_credential() -> None:
+    secret = [row.key for row in all_settings() if is_secret_name(row.key)]
+    assert secret == ["pipeline.alert_webhook"]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def test_settings_are_masked_at_every_depth() -> None:
         "tokens": ["x"],
         "token": ["x", "y"],
         "password": "",
+        "pipeline": {"alert_webhook": "https://host/T0/B0/xyz"},
     }
     assert masked_settings(content) == {
         "spark": {"options": {"fs.s3a.secret.key": MASK, "spark.cores.max": 4}},
@@ -68,6 +71,7 @@ def test_settings_are_masked_at_every_depth() -> None:
         "tokens": ["x"],
         "token": [MASK, MASK],
         "password": "",
+        "pipeline": {"alert_webhook": MASK},
     }
     assert content["spark"] == {"options": {"fs.s3a.secret.key": "abc", "spark.cores.max": 4}}
 

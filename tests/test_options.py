@@ -10,7 +10,8 @@ import pytest
 from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
 from roadgraph.evaluation.parts import ALL
-from roadgraph.workflow import run_comparison, run_network, run_prediction, run_slices
+from roadgraph.prediction import run_prediction
+from roadgraph.workflow import run_comparison, run_network, run_slices
 from tests.toy_city import DAYS, FIRST_DAY, speed_kph_at, write_city
 
 OPTIONS = [

@@ -21,6 +21,7 @@ from roadgraph.errors import (
 )
 from roadgraph.evaluation.interpolation import INTERPOLATORS
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
+from roadgraph.prediction import run_prediction, trained_bundle
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
 from roadgraph.settings import Settings
 from roadgraph.tracking.registry import promote
@@ -30,12 +31,10 @@ from roadgraph.workflow import (
     Comparison,
     run_comparison,
     run_network,
-    run_prediction,
     run_promotion,
     run_rollback,
     run_slices,
     run_summary,
-    trained_bundle,
 )
 from tests.toy_city import DAYS, city_settings
 from tests.tracking.toy import in_own_store, registered_run, store_of, toy_workspace
@@ -297,7 +296,7 @@ def test_a_forecast_without_classes_leaves_no_map_of_an_earlier_one(
 def test_predictions_to_another_kind_of_file_are_refused(
     imported: Settings, comparison: Comparison, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match=r"write a \.parquet or a \.csv file"):
+    with pytest.raises(SettingsError, match=r"\.parquet, \.csv, \.geojson or \.geoparquet file"):
         run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.xlsx")
 
 

@@ -26,3 +26,9 @@ def test_every_run_has_a_folder_of_its_own() -> None:
     assert workspace.checkpoints("mlp-simple", 2) == Path(
         "work/sample/checkpoints/mlp-simple/seed-2"
     )
+
+
+def test_reports_of_the_data_and_of_the_forecasts_have_a_folder_each() -> None:
+    workspace = Workspace.of(Settings(workspace="work"))
+    assert workspace.quality == Path("work/sample/quality")
+    assert workspace.evaluation == Path("work/sample/evaluation")

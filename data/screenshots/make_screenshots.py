@@ -1,4 +1,4 @@
-"""Takes pictures of a city's comparison: its runs and a run's curves in MLflow, and its page.
+"""Takes pictures of a city: its runs and a run's curves in MLflow, its comparison, its pipeline.
 
 Run it through `make screenshots` after `roadgraph compare`; it needs the `playwright` package and
 a Chromium of the system. The store is copied first, so that looking at it changes nothing.
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_assets import served_assets
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -36,7 +38,7 @@ WORK = FOLDER.parent / "work"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH_PX, HEIGHT_PX = 1400, 900
 PAGE_SCALE = 0.8
-"""The comparison page is shown smaller, so that its widest table fits."""
+"""The comparison and the assets are shown smaller, so that the widest of them fits."""
 
 START_S = 90
 PARENT = "mlflow.parentRunId"
@@ -44,6 +46,8 @@ CONTROL = "self-loops"
 CURVES = "^(train|val)_(loss|congestion|speed)$"
 """What a model records by epoch, as the search of its charts takes it."""
 
+ASSETS_STATE = {"dagster-nav-collapsed": "true", "communityNux": "1"}
+ASSETS_HEIGHT_PX = 560
 SETTLE_MS = 1500  # charts draw themselves in steps
 COLUMN_WIDTHS_PX = {"attributes.`Run Name`": 270, "runDateAndNestInfo": 130, "duration": 80}
 METRIC_WIDTH_PX = 210
@@ -102,19 +106,27 @@ def main() -> None:
         )
         tab.goto(page.resolve().as_uri())
         save(tab, asked.out / "comparison.png")
+        with served_assets(asked.city, WORK, free_port(), wait) as pages:
+            tab = chromium.new_page(
+                viewport={
+                    "width": round(WIDTH_PX / PAGE_SCALE),
+                    "height": round(ASSETS_HEIGHT_PX / PAGE_SCALE),
+                },
+                device_scale_factor=PAGE_SCALE,
+            )
+            show_assets(tab, pages)
+            save(tab, asked.out / "dagster.png")
         chromium.close()
 
 
 @contextmanager
 def served(store: Path) -> Iterator[str]:
     """Serve a copy of ``store`` with MLflow on a free port of this machine; yield its address."""
-    with tempfile.TemporaryDirectory() as name, socket.socket() as free:
+    with tempfile.TemporaryDirectory() as name:
         copy, log = Path(name, "mlflow.db"), Path(name, "server.log")
         with closing(sqlite3.connect(store)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+        port = free_port()
         command = [
             sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{copy}",
             "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
@@ -122,26 +134,38 @@ def served(store: Path) -> Iterator[str]:
         environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
         with log.open("wb") as lines:
             server = subprocess.Popen(
-                command, cwd=name, env=environment, stdout=lines, stderr=lines
+                command,
+                cwd=name,
+                env=environment,
+                stdout=lines,
+                stderr=lines,
+                start_new_session=True,
             )
         try:
-            wait(server, f"http://127.0.0.1:{port}", log)
+            wait(server, f"http://127.0.0.1:{port}/health", log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)  # it has children that do not end with it
             server.wait()
 
 
-def wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait(server: subprocess.Popen[bytes], page: str, log: Path) -> None:
     """Wait until the server answers."""
     end = time.monotonic() + START_S
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):
+            with urllib.request.urlopen(page, timeout=5):
                 return
         except OSError:
             time.sleep(0.5)
-    sys.exit(f"`mlflow server` did not start:\n{log.read_text('utf-8')[-2000:]}")
+    sys.exit(f"the server did not start:\n{log.read_text('utf-8')[-2000:]}")
 
 
 def choose(address: str, city: str, minutes: int) -> Chosen:
@@ -227,6 +251,15 @@ def show_curves(tab: Page, address: str, chosen: Chosen) -> None:
     search.fill(CURVES)
     search.blur()
     tab.get_by_text("val_loss").first.wait_for()
+
+
+def show_assets(tab: Page, address: str) -> None:
+    """Open the graph of the assets with the state of their partitions."""
+    tab.add_init_script(script=remember(ASSETS_STATE))
+    tab.goto(f"{address}/asset-groups")
+    tab.get_by_text("Latest event").first.wait_for()
+    tab.wait_for_timeout(SETTLE_MS)
+    tab.wait_for_function("!document.body.innerText.includes('Loading...')")
 
 
 def save(tab: Page, path: Path) -> None:

@@ -16,12 +16,12 @@ from roadgraph.evaluation.comparison import (
     with_costs,
 )
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS, OBSERVED_SEGMENTS
+from roadgraph.markdown import markdown
 from roadgraph.report.tables import (
     COSTS_SHOWN,
     PARTS_SHOWN,
     SHOWN,
     cost_text,
-    markdown,
     shown_comparison,
     shown_in_full,
     shown_verdicts,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from roadgraph import __version__
+from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.comparison.baselines import Roads, baseline_makers, run_baseline
 from roadgraph.comparison.judging import Judge
 from roadgraph.comparison.members import CONTROL, WITH_GRAPH
@@ -127,6 +128,7 @@ def compare_members(
     on_epoch: Progress = lambda title, figures: None,
     on_run: Callable[[str], None] = lambda title: None,
     observer: Observer | None = None,
+    days: Days = ALL_DAYS,
 ) -> Compared:
     """Run every member with every seed, and the baselines, on the same cells.
 
@@ -141,6 +143,7 @@ def compare_members(
         on_epoch: called with a run's title and the figures of every finished epoch.
         on_run: called with a run's title before it begins.
         observer: is told of the data, of each training and of each run.
+        days: that are learned from and judged on.
 
     Raises:
         DataError: the city's data cannot be used.
@@ -148,7 +151,7 @@ def compare_members(
     """
     workspace = Workspace.of(settings)
     network = read_network(workspace.network)
-    dataset = load_dataset(settings, workspace, network)
+    dataset = load_dataset(settings, workspace, network, days)
     roads = Roads(
         network.segments["length_m"].astype("float64").to_numpy(),
         network.segments["road_class"].astype(str).to_numpy(),

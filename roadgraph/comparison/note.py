@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from roadgraph.comparison.account import notes_of
 from roadgraph.evaluation.comparison import means_and_spreads
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
-from roadgraph.report.tables import markdown, shown_comparison
+from roadgraph.markdown import markdown
+from roadgraph.report.tables import shown_comparison
 from roadgraph.tracking.record import NOTE_CHARACTERS
 
 if TYPE_CHECKING:

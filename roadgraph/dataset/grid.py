@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roadgraph.errors import DataError
 from roadgraph.schema import MEASURED_FEATURES
@@ -87,16 +88,15 @@ def _places(
     """Return the regular clock ``[T]`` and the row and column of every row of ``table``."""
     if not len(table):
         raise DataError("no slice: no vehicle was seen on any segment")
-    place = pd.Index(segment_ids)
-    found = table["segment_id"].to_pandas()
-    column = place.get_indexer(found)
+    found = pc.index_in(table["segment_id"], value_set=pa.array(segment_ids, pa.string()))
+    column = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     if (column < 0).any():
-        stranger = found[int((column < 0).argmax())]
+        stranger = table["segment_id"][int((column < 0).argmax())].as_py()
         raise DataError(
             f"slices name segment '{stranger}', which the network does not have; "
             "import the network that they were made with: roadgraph network"
         )
-    starts = pd.DatetimeIndex(table["slice_start"].to_pandas())
+    starts = pd.DatetimeIndex(table["slice_start"].to_numpy()).tz_localize("UTC")
     step = pd.Timedelta(minutes=slice_minutes)
     times = pd.date_range(starts.min() if first is None else first, starts.max(), freq=step)
     row, rest = divmod((starts - times[0]).to_numpy(), step.to_timedelta64())
@@ -106,9 +106,9 @@ def _places(
             f"{slice_minutes}-minute slices; are these slices of another length?"
         )
     cells = row * len(segment_ids) + column
-    if len(np.unique(cells)) < len(cells):
-        values, counts = np.unique(cells, return_counts=True)
-        twice = int(values[counts > 1][0])
+    counts = np.bincount(cells)
+    if counts.max() > 1:
+        twice = int((counts > 1).argmax())
         raise DataError(
             f"two slices of segment '{segment_ids[twice % len(segment_ids)]}' at "
             f"{times[twice // len(segment_ids)]}; every cell may stand in one row only"

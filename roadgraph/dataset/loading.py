@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.dataset.dataset import Dataset, RoadGraph, build_dataset
 from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.errors import DataError
@@ -30,8 +31,19 @@ def road_graph_of(network: Network) -> RoadGraph:
     )
 
 
-def load_dataset(settings: Settings, workspace: Workspace, network: Network) -> Dataset:
+def load_dataset(
+    settings: Settings,
+    workspace: Workspace,
+    network: Network,
+    days: Days = ALL_DAYS,
+) -> Dataset:
     """Read the store of slices and prepare inputs, labels and splits.
+
+    Args:
+        settings: of the city, its data and the task.
+        workspace: where the store is.
+        network: of the slices.
+        days: to read; those that the store does not have are left out.
 
     Raises:
         DataError: there are no slices, of another length or of another network, or too few.
@@ -42,5 +54,6 @@ def load_dataset(settings: Settings, workspace: Workspace, network: Network) -> 
             f"{workspace.slices} holds slices of {minutes} minutes, not "
             f"{settings.slices.minutes}; run roadgraph slices again or set slices.minutes"
         )
-    grid = grid_from_slices(read_slices(workspace.slices), network.segment_ids, minutes)
+    slices = read_slices(workspace.slices, days.first, days.last)
+    grid = grid_from_slices(slices, network.segment_ids, minutes)
     return build_dataset(grid, network.segments, road_graph_of(network), settings)

@@ -77,7 +77,10 @@ class Preparation:
             left_out: ``[S, N]`` typical speeds for the first ``S`` slices in place of the
                 history's: those of the training span, each without its own cell.
         """
-        return ((self._raw(grid, zone, left_out) - self.mean) / self.std).astype(np.float32)
+        scaled = self._raw(grid, zone, left_out)
+        scaled -= self.mean
+        scaled /= self.std
+        return scaled.astype(np.float32, copy=False)
 
     def _raw(self, grid: SliceGrid, zone: ZoneInfo, left_out: np.ndarray | None) -> np.ndarray:
         steps, segments = grid.observed.shape
@@ -168,7 +171,7 @@ def fit_preparation(
         mean=np.zeros(len(channels), dtype=np.float32),
         std=np.ones(len(channels), dtype=np.float32),
         fill=np.where(never[:, None], unseen_fill, fill),
-        statics=_statics(segments, limits, free_flow),
+        statics=static_features(segments, limits, free_flow),
         history=replace(history, week=np.where(never, unseen_history.week, history.week)),
         fill_by=settings.fill,
         window=settings.window,
@@ -190,7 +193,7 @@ def fit_preparation(
     unseen = replace(
         known,
         fill=unseen_fill,
-        statics=_statics(segments, limits, unseen_flow),
+        statics=static_features(segments, limits, unseen_flow),
         history=unseen_history,
     )
     return FittedPreparation(known, left_out, unseen, unseen_left_out)
@@ -210,8 +213,16 @@ def channels_of(settings: DatasetSettings) -> tuple[str, ...]:
     return channels
 
 
-def _statics(segments: pd.DataFrame, limits: np.ndarray, free_flow: np.ndarray) -> np.ndarray:
-    """Return the channels that never change, ``[N, 4]``."""
+def static_features(
+    segments: pd.DataFrame, limits: np.ndarray, free_flow: np.ndarray
+) -> np.ndarray:
+    """Return the channels that never change, ``[N, 4]`` in the order of ``STATIC_FEATURES``.
+
+    Args:
+        segments: the columns of ``schema.SEGMENTS``.
+        limits: ``[N]`` speed limits in km/h, NaN where unknown.
+        free_flow: ``[N]`` in km/h.
+    """
     length = np.log(segments["length_m"].astype("float64").to_numpy())
     lanes = segments["lanes"].astype("float64").to_numpy()
     statics = np.stack([length, limits, lanes, free_flow], axis=1)

@@ -124,7 +124,7 @@ def score_forecast(
                 total = cells
             elif cells in (0, total):
                 continue
-            scores.append(_score(forecast.name, minutes, part, values))
+            scores.append(score_of(forecast.name, minutes, part, values))
     return scores
 
 
@@ -146,6 +146,7 @@ def _masks(
         yield name, None, mask
 
 
-def _score(model: str, minutes: int, part: str, values: dict[str, Any]) -> Score:
+def score_of(model: str, minutes: int, part: str, values: dict[str, Any]) -> Score:
+    """Return the score of what :meth:`~roadgraph.evaluation.answers.Answers.figures` returned."""
     nothing = dict.fromkeys((field.name for field in fields(Score)), float("nan"))
     return Score(**{**nothing, **values, "model": model, "horizon_min": minutes, "part": part})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from roadgraph.network.kinds import NetworkKind, network_kind
 from roadgraph.network.libcity import libcity_files
 from roadgraph.network.network import Network, write_tables
 from roadgraph.network.summary import NetworkSummary, class_records, summarise
+from roadgraph.staleness import OLDER, changes
 from roadgraph.storage import whole_folder, write_json
 
 if TYPE_CHECKING:
@@ -115,15 +117,39 @@ def write_import(imported: ImportedNetwork, settings: Settings, folder: Path) ->
             imported.cut.segments.to_csv(temporary / "cut.csv", index=False)
 
 
+def stale_network(settings: Settings, folder: Path) -> tuple[str, ...]:
+    """Return why the network in ``folder`` is not what an import would make now; () if it is.
+
+    Raises:
+        DataError: ``city.roads`` is missing or of no kind that is known.
+    """
+    roads = Path(settings.city.roads)
+    now = _dependencies(_origin(settings, network_kind(roads)))
+    path = folder / "network.json"
+    if not path.is_file():
+        return changes(None, now)
+    try:
+        return changes(_dependencies(json.loads(path.read_text("utf-8"))), now)
+    except (ValueError, KeyError, TypeError):
+        return (OLDER,)
+
+
+def _dependencies(account: dict[str, Any]) -> dict[str, str]:
+    """Return what an account says that a network depends on, by name."""
+    chosen = account["settings"]
+    return {
+        **{f"roads {source['file']}": source["sha256"] for source in account["source"]},
+        "city.source": chosen["source"],
+        **{f"network.{name}": json.dumps(value) for name, value in chosen["network"].items()},
+        **account["versions"],
+    }
+
+
 def _account(imported: ImportedNetwork, settings: Settings) -> dict[str, Any]:
     cut = imported.cut
     return {
         "kind": imported.kind,
-        # Where the files lie is no property of the network, and belongs to one machine alone.
-        "source": [
-            {"file": path.name, "sha256": _sha256(path)}
-            for path in _source_files(Path(settings.city.roads), imported.kind, settings)
-        ],
+        **_origin(settings, imported.kind),
         "fingerprint": imported.network.fingerprint(),
         "summary": imported.summary.to_json(),
         "cut": {
@@ -132,6 +158,17 @@ def _account(imported: ImportedNetwork, settings: Settings) -> dict[str, Any]:
             "parts": len(cut.by_part()),
             "by road class": class_records(cut.by_class()),
         },
+    }
+
+
+def _origin(settings: Settings, kind: NetworkKind) -> dict[str, Any]:
+    """Return what an import of a kind of network rests on."""
+    return {
+        # Where the files lie is no property of the network, and belongs to one machine alone.
+        "source": [
+            {"file": path.name, "sha256": _sha256(path)}
+            for path in _source_files(Path(settings.city.roads), kind, settings)
+        ],
         "settings": {"source": settings.city.source, "network": asdict(settings.network)},
         "versions": {"roadgraph": version("roadgraph")},
     }

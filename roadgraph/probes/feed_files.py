@@ -17,7 +17,7 @@ from roadgraph.errors import DataError
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TEXT_SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz")
 SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
@@ -64,7 +64,9 @@ class FeedFile:
         return self.name.lower().endswith(".parquet")
 
 
-def feed_files(path: Path) -> list[FeedFile]:
+def feed_files(
+    path: Path, on_fault: Callable[[str, Exception], None] | None = None
+) -> list[FeedFile]:
     """Return the files of the feed at ``path`` in the order of their names.
 
     A folder is searched with its sub-folders, a zip for its members; hidden files and the
@@ -72,6 +74,8 @@ def feed_files(path: Path) -> list[FeedFile]:
 
     Args:
         path: a file or a folder.
+        on_fault: is told of each zip that cannot be opened, which is left out then; ``None`` to
+            stop there.
 
     Raises:
         DataError: there is no file, none of a known format, or a zip that cannot be opened or
@@ -92,11 +96,22 @@ def feed_files(path: Path) -> list[FeedFile]:
     else:
         raise DataError(f"fixes {path} are missing; set city.fixes to a file or folder")
     files: list[FeedFile] = []
+    faults = 0
     for file, name in found:
-        files += _members(file, name) if name.lower().endswith(".zip") else [FeedFile(file, name)]
-    if not files:
+        try:
+            files += _members(file, name) if _is_zip(name) else [FeedFile(file, name)]
+        except DataError as error:
+            if on_fault is None:
+                raise
+            on_fault(name, error)
+            faults += 1
+    if not files and not faults:
         raise DataError(f"{path}: no file of fixes in it (looked for {_known()})")
     return sorted(files, key=lambda file: file.name)
+
+
+def _is_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
 
 
 def pieces(file: FeedFile) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from roadgraph.errors import AccountError, DataError
 from roadgraph.schema import FIXES, QUARANTINE
-from roadgraph.storage import fingerprint, write_json
+from roadgraph.storage import fingerprint, sweep, to_disk, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,11 @@ class FixStore:
 
     ``days/<local day>/<input>.parquet`` holds the rows that can be used as far as a row alone
     tells (the columns of ``schema.FIXES`` and ``row``), ``quarantine/<input>.parquet`` the others,
-    ``inputs/<input>.json`` the account.
+    ``inputs/<input>.json`` the account. What came from a file stays when the file is gone from the
+    folder of fixes, which may be emptied once it was read.
+
+    Only what an account names is in the store: the account goes before its files change and comes
+    back after them, so that a file whose reading was killed in the middle is read again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,6 +120,24 @@ class FixStore:
         """Return the file of an input's rows that could not be used by themselves."""
         return self.folder / "quarantine" / f"{account.key}.parquet"
 
+    def recover(self) -> dict[str, Input]:
+        """Remove what a run left that was killed: files that no account names, temporary ones.
+
+        Nobody else may write meanwhile.
+
+        Returns:
+            The accounts of every input in the store, by name.
+        """
+        sweep(self.folder)
+        sweep(self.folder / "inputs")
+        inputs = self.inputs()
+        keys = {account.key for account in inputs.values()}
+        for kind in ("days/*/*.parquet", "quarantine/*.parquet"):
+            for path in self.folder.glob(kind):
+                if path.stem not in keys:
+                    path.unlink()
+        return inputs
+
     def replace(
         self, account: Input, before: Input | None, written: dict[date, Path], quarantine: Path
     ) -> None:
@@ -127,14 +149,21 @@ class FixStore:
             written: temporary file of each day's rows.
             quarantine: temporary file of the refused rows.
         """
+        # Written elsewhere: a year of accounts is not searched for temporary files each time.
+        fresh = quarantine.with_suffix(".json")
+        write_json(fresh, asdict(account))
+        named = self.folder / "inputs" / f"{account.key}.json"
+        targets = [(path, self.part(day, account)) for day, path in written.items()]
+        targets.append((quarantine, self.quarantine(account)))
+        for _, target in [*targets, (fresh, named)]:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        # From here on nothing more is written, so a full disk does not stop it in the middle.
+        named.unlink(missing_ok=True)
         for day in map(date.fromisoformat, before.days if before else ()):
             if day not in written:
                 self.part(day, account).unlink(missing_ok=True)
-        targets = [(path, self.part(day, account)) for day, path in written.items()]
-        for source, target in [*targets, (quarantine, self.quarantine(account))]:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        for source, target in [*targets, (fresh, named)]:
             source.replace(target)
-        write_json(self.folder / "inputs" / f"{account.key}.json", asdict(account))
 
 
 def refuse_loss(account: Input, before: Input | None) -> None:
@@ -173,8 +202,9 @@ class PartWriter:
     def close(self) -> None:
         """Write what is waiting and close the files."""
         self._flush()
-        for writer in self._writers.values():
+        for day, writer in self._writers.items():
             writer.close()
+            to_disk(self.written[day])
 
     def _flush(self) -> None:
         if not self._rows:
@@ -196,6 +226,7 @@ class QuarantineWriter:
     """Writes refused rows to one file, as they come; a row more than once never happens."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = pq.ParquetWriter(path, QUARANTINE.schema, compression="zstd")
         self.refused: dict[str, int] = {}
 
@@ -213,6 +244,7 @@ class QuarantineWriter:
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
+        to_disk(self._path)
 
 
 def read_parts(

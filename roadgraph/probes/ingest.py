@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from roadgraph.calendar import city_zone
-from roadgraph.probes.clean import Box, judge_rows, refuse_swapped
+from roadgraph.errors import DataError, RoadgraphError
+from roadgraph.probes.clean import judge_rows, refuse_swapped
 from roadgraph.probes.feeds import FeedFile, read_feed
+from roadgraph.probes.file_digests import FileDigests
 from roadgraph.probes.fix_store import (
     FixStore,
     Input,
@@ -20,45 +22,24 @@ from roadgraph.probes.fix_store import (
     QuarantineWriter,
     check_account,
     refuse_loss,
-    sha256_of,
 )
-from roadgraph.storage import fingerprint
+from roadgraph.probes.news import (
+    Fault,
+    FileToRead,
+    Reading,
+    digests_path,
+    find_news,
+    remember_faults,
+    remembered_faults,
+)
+from roadgraph.storage import naming_disk, scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
     from roadgraph.network.network import Network
-    from roadgraph.settings import ProbesSettings, Settings
-
-
-def box_of(network: Network) -> Box:
-    """Return the box around a network's segments."""
-    return Box(*(float(value) for value in network.segments.total_bounds))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How every file of a run is read.
-
-    Attributes:
-        box: fixes outside it are refused.
-        probes: settings of the feed and of the rules.
-        timezone: IANA zone of the city's clock, which says where a day begins.
-        slice_minutes: a fix belongs to the day in which its slice begins.
-    """
-
-    box: Box
-    probes: ProbesSettings
-    timezone: str
-    slice_minutes: int
-
-    @property
-    def fingerprint(self) -> str:
-        """Of all that a file's rows in the store depend on besides its bytes."""
-        chosen = asdict(self.probes) | {"replace": None}
-        parts = [repr(chosen), repr(self.box), self.timezone, str(self.slice_minutes)]
-        return fingerprint(parts)
+    from roadgraph.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -77,16 +58,16 @@ class ReadFile:
 
 
 @dataclass(frozen=True)
-class FileToRead:
-    """A file that is not in the store as it is.
+class Ingested:
+    """What the files of a run came to.
 
     Attributes:
-        file: to read.
-        sha256: of the bytes of the file (of its zip, where it is a member of one).
+        accounts: of each file that is in the store now.
+        faults: of each file that was left out; what was stored of its name before is as it was.
     """
 
-    file: FeedFile
-    sha256: str
+    accounts: list[Input]
+    faults: tuple[Fault, ...]
 
 
 class Reader(Protocol):
@@ -98,83 +79,101 @@ class Reader(Protocol):
         folder: Path,
         reading: Reading,
         progress: Callable[[float], None],
-    ) -> Iterable[ReadFile]:
-        """Read ``files`` into new folders under ``folder``; give what they came to in order."""
+    ) -> Iterable[ReadFile | RoadgraphError]:
+        """Read ``files`` into new folders under ``folder``.
+
+        Gives what they came to, or why they cannot be used, in their order.
+        """
         ...
 
 
 def ingest(
-    files: list[FeedFile],
+    files: Sequence[FeedFile],
     store: FixStore,
     network: Network,
     settings: Settings,
     progress: Callable[[float], None] = lambda share: None,
     read_files: Reader | None = None,
-) -> list[Input]:
+    tolerant: bool = False,
+) -> Ingested:
     """Bring the store up to date with ``files``; what is in it already is not read again.
 
     All files are read before the store is touched, so a file that cannot be used leaves it as it
-    was.
+    was. What the store has of files that are not among ``files`` stays.
 
     Args:
         files: to read.
-        store: of the city.
+        store: of the city; nobody else may write into it meanwhile.
         network: fixes outside its box are refused.
         settings: ``city.timezone``, ``probes`` and ``slices.minutes`` are used.
         progress: called with the share of the files that is done.
         read_files: reads them; by default in this process, one after the other.
-
-    Returns:
-        The account of each file.
+        tolerant: go on without a file that cannot be used, and do not read it again until it
+            changes.
 
     Raises:
         DataError: a file cannot be used, or would replace one that held more.
     """
-    reading = Reading(
-        box_of(network), settings.probes, settings.city.timezone, settings.slices.minutes
-    )
-    before = store.inputs()
-    digests = {path: sha256_of(path) for path in {file.path for file in files}}
-    accounts: dict[str, Input] = {}
-    fresh: list[FileToRead] = []
-    for file in files:
-        known = before.get(file.name)
-        sha256 = digests[file.path]
-        if known and (known.sha256, known.reading) == (sha256, reading.fingerprint):
-            accounts[file.name] = known
-        else:
-            fresh.append(FileToRead(file, sha256))
-    with ExitStack() as stack:
-        found = []
-        if fresh:
-            beside = store.folder.parent  # on the same disk, so that what was read can be moved
-            beside.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.TemporaryDirectory(prefix=".reading-", dir=beside)
-            read = (read_files or read_here)(
-                fresh, Path(stack.enter_context(folder)), reading, progress
-            )
-            for one in read:
-                if not settings.probes.replace:
-                    refuse_loss(one.account, before.get(one.account.name))
-                found.append(one)
+    reading = Reading.of(network, settings)
+    before = store.recover()
+    digests = FileDigests(digests_path(store))
+    news = find_news(files, before, store, reading, digests, tolerant)
+    digests.save()
+    found: list[ReadFile] = []
+    faults = dict(news.faults)
+    memory = {name: fault for name, fault in remembered_faults(store).items() if name in faults}
+    accounts = {account.name: account for account in news.known}
+    # On the same disk, so that what was read can be moved.
+    beside = scratch_folder(store.folder.with_name("reading")) if news.fresh else nullcontext()
+    with naming_disk(store.folder), beside as folder:
+        read = (read_files or read_here)(news.fresh, folder, reading, progress) if folder else ()
+        for wanted, outcome in zip(news.fresh, read, strict=True):
+            try:
+                found.append(_accepted(outcome, before, settings))
+            except DataError as error:
+                if not tolerant:
+                    raise
+                name = wanted.file.name
+                faults[name] = Fault(name, str(error))
+                memory[name] = (wanted.sha256, reading.fingerprint, str(error))
         for one in found:
             accounts[one.account.name] = one.account
             store.replace(one.account, before.get(one.account.name), one.days, one.quarantine)
+    if tolerant:
+        remember_faults(store, memory)
     progress(1.0)
-    return [accounts[file.name] for file in files]
+    names = [file.name for file in files]
+    return Ingested(
+        [accounts[name] for name in names if name in accounts],
+        tuple(faults[name] for name in names if name in faults),
+    )
+
+
+def _accepted(
+    outcome: ReadFile | RoadgraphError, before: dict[str, Input], settings: Settings
+) -> ReadFile:
+    if not isinstance(outcome, ReadFile):
+        raise outcome
+    if not settings.probes.replace:
+        refuse_loss(outcome.account, before.get(outcome.account.name))
+    return outcome
 
 
 def read_here(
     files: list[FileToRead], folder: Path, reading: Reading, progress: Callable[[float], None]
-) -> Iterator[ReadFile]:
-    """Read files in this process, one after the other.
-
-    Raises:
-        DataError: a file cannot be used.
-    """
+) -> Iterator[ReadFile | RoadgraphError]:
+    """Read files in this process, one after the other; give what they came to, or the error."""
     for count, file in enumerate(files, start=1):
-        yield read_file(file, folder, reading)
+        yield read_or_error(file, folder, reading)
         progress(count / len(files))
+
+
+def read_or_error(wanted: FileToRead, folder: Path, reading: Reading) -> ReadFile | RoadgraphError:
+    """Return what a file came to, or why it cannot be used."""
+    try:
+        return read_file(wanted, folder, reading)
+    except RoadgraphError as error:
+        return error
 
 
 def read_file(wanted: FileToRead, folder: Path, reading: Reading) -> ReadFile:

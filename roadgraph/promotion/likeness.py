@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadgraph.config import settings_to_dict
 from roadgraph.errors import PromotionError
-from roadgraph.predict.predictions import network_difference
+from roadgraph.predict.parts import network_difference
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.dataset.loading import load_dataset
 from roadgraph.errors import PromotionError, RegistryError
 from roadgraph.network.network import read_network
-from roadgraph.predict.predictions import network_difference
+from roadgraph.predict.parts import network_difference
 from roadgraph.promotion.contest import Contest, hold_contest
 from roadgraph.promotion.decision import Decision, decide, decide_unopposed
 from roadgraph.promotion.fetching import fetched_bundle
@@ -65,7 +66,7 @@ class Promotion:
         return f"{mine} would become champion, in the place of version {theirs.number}"
 
 
-def promote_challenger(settings: Settings, dry_run: bool) -> Promotion:
+def promote_challenger(settings: Settings, dry_run: bool, days: Days = ALL_DAYS) -> Promotion:
     """Hold the city's challenger against its champion, and move the alias if it is better.
 
     A champion of another network than the current one can neither forecast nor be judged, so a
@@ -74,6 +75,7 @@ def promote_challenger(settings: Settings, dry_run: bool) -> Promotion:
     Args:
         settings: of the city, its data and ``promotion``.
         dry_run: decide, but write nothing to the registry.
+        days: whose slices are looked at.
 
     Raises:
         RegistryError: no such registered model, no champion, no challenger, or both are one.
@@ -97,7 +99,7 @@ def promote_challenger(settings: Settings, dry_run: bool) -> Promotion:
         read_bundle(fetched_bundle(client, version, workspace.registered(name)))
         for version in (champion, challenger)
     )
-    contest, decision = _decided(old, new, settings, workspace, seed_spread)
+    contest, decision = _decided(old, new, settings, workspace, seed_spread, days)
     titles = {CHAMPION: old.title, CHALLENGER: new.title}
     promotion = Promotion(champion, challenger, titles, contest, decision, not dry_run)
     if not dry_run:
@@ -126,12 +128,13 @@ def _decided(
     settings: Settings,
     workspace: Workspace,
     seed_spread: float | None,
+    days: Days,
 ) -> tuple[Contest | None, Decision]:
     network = read_network(workspace.network)
     difference = network_difference(champion, network)
     if difference and not network_difference(challenger, network):
         return None, decide_unopposed(difference)
-    dataset = load_dataset(settings, workspace, network)
+    dataset = load_dataset(settings, workspace, network, days)
     contest = hold_contest(champion, challenger, dataset, network, settings)
     return contest, decide(contest, settings.promotion, seed_spread)
 

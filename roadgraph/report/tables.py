@@ -186,12 +186,6 @@ def cost_text(value: float, name: str) -> str:
     return "-" if pd.isna(value) else f"{value:,.{COST_DIGITS[name]}f}"
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return ``table`` in Markdown."""
-    rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy()]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows) + "\n"
-
-
 def _texts(means: pd.DataFrame, name: str, city: CitySettings) -> list[str]:
     if name in COST_DIGITS:
         return [cost_text(value, name) for value in means[name]]

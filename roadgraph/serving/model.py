@@ -11,7 +11,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from roadgraph.errors import DataError, RoadgraphError
 from roadgraph.network.network import read_network
-from roadgraph.predict.predictions import predict_newest
+from roadgraph.predict.forecaster import Forecaster
 from roadgraph.serving.tables import frame_of_answer, slices_of_request
 from roadgraph.training.bundle import read_bundle
 
@@ -21,8 +21,8 @@ class ServedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the bundle and the network, once for all requests."""
-        self._bundle = read_bundle(Path(context.artifacts["bundle"]))
-        self._network = read_network(Path(context.artifacts["network"]))
+        bundle = read_bundle(Path(context.artifacts["bundle"]))
+        self._forecaster = Forecaster.of(bundle, read_network(Path(context.artifacts["network"])))
 
     def predict(
         self,
@@ -35,13 +35,13 @@ class ServedModel(PythonModel):
         Args:
             context: not used; MLflow hands it to every model.
             model_input: the columns of ``schema.SLICES``, the newest slices of all segments: as
-                many as ``slices`` in the model's metadata says. Fewer, down to its ``window``, are
-                answered too; then with ``dataset.fill=last`` gaps early in the window are filled
-                with the segment's mean. Times without a zone are UTC.
-            params: ``abstain_below``, as in :func:`~roadgraph.predict.predictions.predict_newest`.
+                many as ``slices`` in the model's metadata says. Fewer are answered too, as if
+                nothing had been observed before them. Times without a zone are UTC.
+            params: ``abstain_below``, as in :func:`~roadgraph.predict.predictions.predict_at`.
 
         Returns:
-            The columns of ``schema.PREDICTIONS``, None where something is unknown.
+            The columns of ``schema.PREDICTIONS``, None where something is unknown. The ages of
+            observations are those in the slices that were sent.
 
         Raises:
             MlflowException: the slices cannot be used; a server answers with the message and the
@@ -52,12 +52,11 @@ class ServedModel(PythonModel):
         try:
             if not 0 <= abstain_below <= 1:
                 raise DataError(f"abstain_below must lie between 0 and 1 (found {abstain_below})")
-            predictions = predict_newest(
-                self._bundle,
-                self._network,
-                slices_of_request(model_input),
-                self._bundle.slice_minutes,
-                abstain_below,
+            observations = self._forecaster.observations(
+                slices_of_request(model_input), self._forecaster.bundle.slice_minutes
+            )
+            predictions = self._forecaster.forecast(
+                observations, observations.newest_end, abstain_below
             )
         except RoadgraphError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error

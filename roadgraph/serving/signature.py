@@ -38,9 +38,11 @@ GIVEN: dict[pa.DataType, DataType] = {
 def served_signature() -> ModelSignature:
     """Return the columns of slices and predictions and the parameter ``abstain_below``.
 
-    Every column of slices must be there; any but the keys of predictions may be empty.
+    Every column of slices must be there; what a forecaster answers may be empty, and so may the
+    age of a segment's observations.
     """
-    known = {*PREDICTIONS.key, "horizon_min", "observed", "model"}
+    facts = ("horizon_min", "observed", "data_age_min", "basis", "new_segment", "model")
+    known = {*PREDICTIONS.key, *facts}
     return ModelSignature(
         inputs=Schema([ColSpec(TAKEN[field.type], field.name) for field in SLICES.schema]),
         outputs=Schema(

@@ -19,6 +19,7 @@ from roadgraph.settings.learning import (
     TrackingSettings,
     TrainingSettings,
 )
+from roadgraph.settings.pipeline import PipelineSettings
 from roadgraph.settings.promotion import PromotionSettings
 from roadgraph.settings.roads_and_probes import (
     CitySettings,
@@ -40,6 +41,7 @@ __all__ = [
     "MeasuredSettings",
     "ModelSettings",
     "NetworkSettings",
+    "PipelineSettings",
     "ProbesSettings",
     "PromotionSettings",
     "Setting",
@@ -69,6 +71,7 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     promotion: PromotionSettings = field(default_factory=PromotionSettings)
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     task: Annotated[
         Literal["forecast", "estimate_hidden", "nowcast_same_slice"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from functools import reduce
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,30 +13,30 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from roadgraph.calendar import city_zone, span_of_day
 from roadgraph.config import settings_to_dict
 from roadgraph.errors import DataError
 from roadgraph.probes.drives import Driver
-from roadgraph.probes.fix_store import FixStore, Input, check_account, read_parts
+from roadgraph.probes.fix_store import check_account, read_parts
 from roadgraph.probes.match_report import MatchReport
 from roadgraph.schema import SLICES
 from roadgraph.slices.aggregate import slices_from_traversals
+from roadgraph.slices.clock import clock_of_fixes
 from roadgraph.slices.day_tables import DayTables, GroupAccount
-from roadgraph.slices.store import DayFolder, read_manifest, stored_days
-from roadgraph.storage import fingerprint, write_json
+from roadgraph.slices.planning import VERSIONS
+from roadgraph.slices.store import DayFolder
+from roadgraph.storage import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
     from pathlib import Path
 
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
+    from roadgraph.slices.planning import DayPlan
 
 GROUP_ROWS = 1_000_000  # fixes that are matched at a time, unless one vehicle has more
 AGGREGATE_ROWS = 5_000_000  # traversals that are aggregated at a time
-TRIP_LEAD = pd.Timedelta(minutes=60)
-TRIP_TAIL = pd.Timedelta(minutes=10)
-"""How much of the days around it is matched along with a day, so that its trips are whole."""
 
 
 @dataclass(frozen=True)
@@ -55,88 +55,15 @@ class DayAccount:
     matching: MatchReport
 
 
-@dataclass(frozen=True)
-class DayPlan:
-    """A local day to build.
-
-    Attributes:
-        day: the day.
-        begin: first moment of its slices (UTC).
-        end: the moment after them.
-        parts: files of fixes of the day and of the days beside it.
-        fingerprint: of all that its slices depend on.
-        inputs: that have rows of the day, by key.
-    """
-
-    day: date
-    begin: pd.Timestamp
-    end: pd.Timestamp
-    parts: tuple[Path, ...]
-    fingerprint: str
-    inputs: dict[str, Input]
-
-    @property
-    def first(self) -> pd.Timestamp:
-        """The first moment whose fixes are matched along."""
-        return self.begin - TRIP_LEAD
-
-    @property
-    def last(self) -> pd.Timestamp:
-        """The moment after the last one whose fixes are matched along."""
-        return self.end + TRIP_TAIL
-
-
-def plan_days(store: FixStore, network: Network, settings: Settings) -> list[DayPlan]:
-    """Return a plan for every day of the store of fixes, in their order.
-
-    A day depends on its own fixes and those of the days beside it, on the network, on the
-    settings of probes and slices and on the versions that match and aggregate.
-    """
-    inputs = {account.key: account for account in store.inputs().values()}
-    zone = city_zone(settings.city.timezone)
-    base = [
-        network.fingerprint(),
-        *network.segments.geometry.to_wkb(hex=True),
-        repr(asdict(settings.probes) | {"replace": None}),
-        repr(settings.slices),
-        *(f"{name} {version(name)}" for name in VERSIONS),
-    ]
-    shared = fingerprint(base)
-    days = store.days()
-    plans = []
-    for day in days:
-        around = [day + timedelta(days=ahead) for ahead in (-1, 0, 1)]
-        parts = tuple(path for other in around for path in store.parts(other))
-        texts = [f"{path.parent.name}/{path.stem}/{inputs[path.stem].sha256}" for path in parts]
-        begin, end = span_of_day(day, zone, settings.slices.minutes)
-        own = {path.stem: inputs[path.stem] for path in store.parts(day)}
-        plans.append(DayPlan(day, begin, end, parts, fingerprint([shared, *texts]), own))
-    return plans
-
-
-VERSIONS = ("roadgraph", "fastmm", "polars", "pyproj", "shapely")
-"""The packages that slices depend on; a manifest names their versions."""
-
-
-def stale_days(plans: list[DayPlan], folder: Path) -> list[DayPlan]:
-    """Return the plans whose day is not in the store of slices in its newest version."""
-    stored = set(stored_days(folder))
-    return [
-        plan
-        for plan in plans
-        if plan.day not in stored
-        or read_manifest(folder, plan.day).get("fingerprint") != plan.fingerprint
-    ]
-
-
 def build_days(
     plans: list[DayPlan],
     folder: Path,
     network: Network,
     settings: Settings,
     progress: Callable[[float], None] = lambda share: None,
+    tolerant: bool = False,
 ) -> dict[date, DayAccount]:
-    """Match the fixes of days and aggregate their slices; all days are replaced, or none.
+    """Match the fixes of days and aggregate their slices, each day whole or not at all.
 
     Never more than a group of vehicles of one day is in memory.
 
@@ -146,6 +73,7 @@ def build_days(
         network: what the fixes are matched to.
         settings: ``city``, ``probes`` and ``slices`` are used.
         progress: called with the share of the days that is done.
+        tolerant: whether it is no error that no fix of any day matches the network.
 
     Raises:
         DataError: no fix matches the network.
@@ -161,7 +89,7 @@ def build_days(
             plan, out, driver, settings, lambda share: progress((days + share) / len(plans))
         )
 
-    return replace_days(plans, folder, network, settings, build)
+    return replace_days(plans, folder, network, settings, build, tolerant)
 
 
 def replace_days(
@@ -170,8 +98,9 @@ def replace_days(
     network: Network,
     settings: Settings,
     build: Callable[[DayPlan, DayFolder], DayAccount],
+    tolerant: bool = False,
 ) -> dict[date, DayAccount]:
-    """Build days into empty folders, which take the days' places when all are done.
+    """Build days into empty folders, each of which takes the day's place when it is done.
 
     Args:
         plans: of the days.
@@ -179,28 +108,32 @@ def replace_days(
         network: what the fixes are matched to.
         settings: recorded in the manifests.
         build: writes the tables of a day; called for each plan in its order.
+        tolerant: whether it is no error that no fix of any day matches the network.
 
     Raises:
         DataError: no fix matches the network.
     """
-    accounts = {}
-    with ExitStack() as stack:
+    accounts: dict[date, DayAccount] = {}
+    # Days without slices wait for one that has some: without any, nothing is replaced.
+    with ExitStack() as waiting:
         for plan in plans:
-            out = stack.enter_context(DayFolder.replacing(folder, plan.day))
-            accounts[plan.day] = build(plan, out)
-            write_json(out.manifest, day_manifest(plan, accounts[plan.day], network, settings))
-        if not any(account.slices for account in accounts.values()):
-            raise DataError(_nothing_matches(accounts))
+            out = waiting.enter_context(DayFolder.replacing(folder, plan.day))
+            account = build(plan, out)
+            accounts[plan.day] = account
+            write_json(out.manifest, day_manifest(plan, account, network, settings))
+            if tolerant or account.slices:
+                waiting.pop_all().close()
+        if accounts and not tolerant and not any(item.slices for item in accounts.values()):
+            matching = reduce(MatchReport.plus, (item.matching for item in accounts.values()))
+            raise DataError(nothing_matches(min(accounts), max(accounts), matching))
     return accounts
 
 
-def _nothing_matches(accounts: dict[date, DayAccount]) -> str:
-    matching = MatchReport()
-    for account in accounts.values():
-        matching = matching.plus(account.matching)
+def nothing_matches(first: date, last: date, matching: MatchReport) -> str:
+    """Return the message for days whose fixes all lie off the roads."""
     counts = ", ".join(f"{rule} {count}" for rule, count in matching.refused.items())
     return (
-        f"no fix of {min(accounts)} to {max(accounts)} matches the network ({counts or 'none'}); "
+        f"no fix of {first} to {last} matches the network ({counts or 'none'}); "
         "do the fixes and the roads belong to the same city?"
     )
 
@@ -332,6 +265,8 @@ def day_manifest(
         "slice_minutes": settings.slices.minutes,
         "rows": account.slices,
         "fingerprint": plan.fingerprint,
+        "depends_on": plan.depends_on,
+        "fixes_by_slice": clock_of_fixes(plan, settings.slices.minutes),
         "inputs": {
             plan.inputs[key].name: {"sha256": plan.inputs[key].sha256, **counts}
             for key, counts in account.inputs.items()

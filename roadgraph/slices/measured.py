@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from roadgraph.config import settings_to_dict
 from roadgraph.errors import AccountError, DataError
-from roadgraph.probes.feed_files import feed_files
-from roadgraph.probes.fix_store import Input, check_account, sha256_of
+from roadgraph.probes.fix_store import Input, check_account
+from roadgraph.probes.news import Fault
+from roadgraph.slices.clock import clock_of_slices
 from roadgraph.slices.measured_cells import (
     BATCH_ROWS,
     aggregate,
@@ -26,13 +26,22 @@ from roadgraph.slices.measured_cells import (
 from roadgraph.slices.measured_days import StoredDays, slices_of_cells, with_days, write_day
 from roadgraph.slices.measured_files import Opening
 from roadgraph.slices.measured_quarantine import stray_rows, write_none, write_refused
+from roadgraph.slices.measured_record import (
+    VERSIONS,
+    Record,
+    collecting,
+    dependencies_of_day,
+    inputs_of_day,
+    shared_by_days,
+    stale_of_record,
+)
 from roadgraph.slices.measured_values import SEGMENT_STEP
-from roadgraph.slices.store import DayFolder
-from roadgraph.storage import fingerprint, whole_file, write_json
+from roadgraph.slices.store import DayFolder, find_manifests
+from roadgraph.staleness import fingerprint_of
+from roadgraph.storage import scratch_folder, whole_file, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from roadgraph.network.network import Network
     from roadgraph.probes.feed_files import FeedFile
@@ -41,24 +50,8 @@ if TYPE_CHECKING:
     from roadgraph.workspace import Workspace
 
     Progress = Callable[[str, float], None]
-
-VERSIONS = ("roadgraph", "narwhals", "polars")
-"""The packages that slices depend on; a manifest names their versions."""
-
-
-@dataclass(frozen=True)
-class MeasuredRun:
-    """What came in and what became of it.
-
-    Attributes:
-        inputs: account of each file; its ``days`` count the rows that slices rest on.
-        days: the local days that were written.
-        slices: rows of all these days.
-    """
-
-    inputs: tuple[Input, ...]
-    days: tuple[date, ...]
-    slices: int
+    OnFault = Callable[[str, Exception], None]
+    Manifests = Mapping[date, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -78,103 +71,135 @@ class Reading:
     usual: Span
 
 
-def measured_to_slices(
+def read_measured(
+    files: Sequence[FeedFile],
+    digests: Mapping[str, str],
+    key: str,
     settings: Settings,
     network: Network,
     workspace: Workspace,
-    progress: Progress = lambda step, share: None,
-) -> MeasuredRun:
-    """Replace the local days of the store of slices that the files of ``city.fixes`` have rows of.
-
-    All of these days are replaced, or none; so are the files of refused rows. This runs in the
-    process itself, whatever ``engine`` is: one machine reads such rows as fast as its disk.
+    progress: Progress,
+    days: Container[date],
+    tolerant: bool,
+) -> tuple[Record, tuple[date, ...], list[Fault]]:
+    """Read all files and write the stale days; all of these, or none.
 
     Args:
+        files: to read.
+        digests: of them, by name.
+        key: of the record that is kept of this.
         settings: ``city``, ``measured`` and ``slices`` are used.
         network: rows of other segments are refused.
         workspace: where the store and the quarantine are.
         progress: called with the step's name and the share of it that is done.
+        days: that are written if they are stale.
+        tolerant: go on without files and days that cannot be used.
+
+    Returns:
+        The accounts, the days written, and the days that were left out.
 
     Raises:
         DataError: a file cannot be used, no row can, or a day of the store rests on more data.
         SettingsError: a setting of ``measured`` cannot be used.
     """
     ids = sorted(network.segment_ids)
+    shared = shared_by_days(settings, network)
+    broken: list[Fault] = []
+    lost: list[Fault] = []
     with ExitStack() as stack:
-        workspace.measured.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(prefix=".reading-", dir=workspace.measured)
-        opening = Opening(
-            ids, settings.slices.minutes, settings.measured, Path(stack.enter_context(temporary))
-        )
-        files = feed_files(Path(settings.city.fixes))
-        digests = digests_of(files)
-        sources = _opened(files, opening, settings, progress)
-        reading = count_rows(sources, settings)
-        accounts = [
+        scratch = stack.enter_context(scratch_folder(workspace.measured / "reading"))
+        opening = Opening(ids, settings.slices.minutes, settings.measured, scratch)
+        on_fault = collecting(broken) if tolerant else None
+        sources = _opened(files, opening, settings, progress, on_fault)
+        reading = _counted(sources, settings, on_fault)
+        accounts = tuple(
             _account(reading, place, digests[source.name], ids, workspace, stack)
-            for place, source in enumerate(sources)
-        ]
+            for place, source in enumerate(reading.sources)
+        )
         _refuse_nothing_left(accounts, settings)
-        manifest = _manifest(network, settings)
+        record = Record(key, accounts, tuple(broken))
+        stale = stale_of_record(record, find_manifests(workspace.slices), shared, days)
         stored = StoredDays.of(workspace.slices)
-        days, written = [], 0
-        for day, cells in cells_by_day(reading, lambda share: progress("aggregating rows", share)):
+        built = []
+        wanted = replace(reading, counts=reading.counts.filter(pl.col("day").is_in(list(stale))))
+        for day, cells in cells_by_day(wanted, lambda share: progress("aggregating rows", share)):
             slices = slices_of_cells(cells, ids, settings.slices.minutes)
-            inputs = _inputs_of_day(accounts, day)
+            inputs = inputs_of_day(accounts, day)
             rows = sum(account["rows_of_day"] for account in inputs.values())
             if rows != cells["rows"].sum():
                 raise AccountError(
                     f"{day}: {rows} rows can be used, but {cells['rows'].sum()} were aggregated; "
                     "nothing was written, please report this"
                 )
-            if not settings.measured.replace:
-                stored.refuse_loss(day, slices, rows)
+            try:
+                if not settings.measured.replace:
+                    stored.refuse_loss(day, slices, rows)
+            except DataError as error:
+                if not tolerant:
+                    raise
+                lost.append(Fault(str(day), str(error)))
+                continue
             out = stack.enter_context(DayFolder.replacing(workspace.slices, day))
             write_day(slices, out.slices)
-            content = {"slice_minutes": settings.slices.minutes, "rows": len(slices)}
-            write_json(out.manifest, {**content, "inputs": inputs, **manifest})
-            days.append(day)
-            written += len(slices)
-    return MeasuredRun(tuple(accounts), tuple(days), written)
-
-
-def digests_of(files: Sequence[FeedFile]) -> dict[str, str]:
-    """Return the SHA-256 of each file, or of the zip that holds it, by name.
-
-    Raises:
-        DataError: two files hold the same.
-    """
-    by_path = {path: sha256_of(path) for path in dict.fromkeys(file.path for file in files)}
-    first: dict[str, Path] = {}
-    for path, digest in by_path.items():
-        if digest in first:
-            raise DataError(
-                f"{path} holds the same bytes as {first[digest].name}, so that every row would "
-                "count twice; take one of the two away"
-            )
-        first[digest] = path
-    return {file.name: by_path[file.path] for file in files}
+            depends_on = dependencies_of_day(accounts, day, shared)
+            write_json(out.manifest, _manifest(slices, inputs, depends_on, network, settings))
+            built.append(day)
+    record.write(workspace.measured)
+    return record, tuple(built), lost
 
 
 def _opened(
-    files: Sequence[FeedFile], opening: Opening, settings: Settings, progress: Progress
+    files: Sequence[FeedFile],
+    opening: Opening,
+    settings: Settings,
+    progress: Progress,
+    on_fault: OnFault | None,
 ) -> list[Source]:
     sources: list[Source] = []
     for place, file in enumerate(files):
-        source = opening.open(file, place)
-        if source is not None:
-            sources.append(source)
+        try:
+            source = opening.open(file, place)
+            if source is not None:
+                _refuse_two_kinds(source, sources, settings)
+                sources.append(source)
+        except DataError as error:
+            if on_fault is None:
+                raise
+            on_fault(file.name, error)
         progress("reading rows", (place + 1) / len(files))
     if not sources:
         raise DataError(f"{settings.city.fixes}: no row in it")
-    for source in sources:
-        if source.kind is not sources[0].kind:
-            raise DataError(
-                f"{settings.city.fixes}: {sources[0].name} holds {sources[0].kind.table.name} and "
-                f"{source.name} {source.kind.table.name}; read one kind at a time, each into a "
-                "city of its own"
-            )
     return sources
+
+
+def _refuse_two_kinds(source: Source, sources: Sequence[Source], settings: Settings) -> None:
+    if sources and source.kind is not sources[0].kind:
+        raise DataError(
+            f"{settings.city.fixes}: {sources[0].name} holds {sources[0].kind.table.name} and "
+            f"{source.name} {source.kind.table.name}; read one kind at a time, each into a "
+            "city of its own"
+        )
+
+
+def _counted(sources: Sequence[Source], settings: Settings, on_fault: OnFault | None) -> Reading:
+    try:
+        return count_rows(sources, settings)
+    except DataError:
+        if on_fault is None:
+            raise
+        sound = [source for source in sources if _is_sound(source, on_fault)]
+        if not sound:
+            raise
+        return count_rows(sound, settings)
+
+
+def _is_sound(source: Source, on_fault: OnFault) -> bool:
+    try:
+        count_slices([source])
+    except DataError as error:
+        on_fault(source.name, error)
+        return False
+    return True
 
 
 def count_rows(sources: Sequence[Source], settings: Settings) -> Reading:
@@ -258,30 +283,28 @@ def _refuse_nothing_left(accounts: Sequence[Input], settings: Settings) -> None:
     )
 
 
-def _inputs_of_day(accounts: Sequence[Input], day: date) -> dict[str, dict[str, Any]]:
-    return {
-        account.name: {
-            "sha256": account.sha256,
-            "rows": account.rows_in,
-            "used": sum(account.days.values()),
-            "refused": account.refused,
-            "rows_of_day": account.days[day.isoformat()],
-        }
-        for account in accounts
-        if day.isoformat() in account.days
-    }
-
-
-def _manifest(network: Network, settings: Settings) -> dict[str, Any]:
-    """Return what the manifest of every day records beside its inputs."""
+def _manifest(
+    slices: pl.DataFrame,
+    inputs: dict[str, dict[str, Any]],
+    depends_on: dict[str, str],
+    network: Network,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return what the manifest of a day records."""
     chosen = settings_to_dict(settings)
-    versions = {name: version(name) for name in VERSIONS}
-    of_data = {name: value for name, value in chosen["measured"].items() if name != "replace"}
     return {
-        "fingerprint": fingerprint([network.fingerprint(), repr(of_data), repr(versions)]),
+        "slice_minutes": settings.slices.minutes,
+        "rows": len(slices),
+        "inputs": inputs,
+        "fingerprint": fingerprint_of(depends_on),
+        "depends_on": depends_on,
+        "fixes_by_slice": clock_of_slices(slices.to_arrow()),
         "network": network.fingerprint(),
         # Where the files lay is no property of the day: the same files give the same bytes.
         "city": {name: chosen["city"][name] for name in ("name", "timezone", "source")},
-        "settings": {"measured": of_data, "slices": chosen["slices"]},
-        "versions": versions,
+        "settings": {
+            "measured": {k: v for k, v in chosen["measured"].items() if k != "replace"},
+            "slices": chosen["slices"],
+        },
+        "versions": {name: version(name) for name in VERSIONS},
     }

@@ -19,6 +19,7 @@ from roadgraph.probes.feed_files import DamagedError, seekable
 from roadgraph.slices.measured_batches import RowBatch, parquet_batches, text_batches
 from roadgraph.slices.measured_columns import find_columns
 from roadgraph.slices.measured_values import RowReader
+from roadgraph.storage import DISK_FAULTS, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -230,6 +231,8 @@ def naming(source: str) -> Iterator[None]:
     try:
         yield
     except FAULTS as error:
+        if disk_error(error) in DISK_FAULTS:
+            raise  # what was being written, not what was read
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{source} cannot be read, or is damaged ({reason}); fetch it again"

@@ -19,16 +19,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roadgraph.errors import RoadgraphError
+from roadgraph.probes.ingest import read_or_error
 from roadgraph.schema import TRAVERSALS
 from roadgraph.slices.aggregate import slices_from_traversals
 from roadgraph.slices.building import (
     GROUP_ROWS,
     DayAccount,
-    DayPlan,
     replace_days,
     write_slices,
 )
 from roadgraph.slices.day_tables import DayTables
+from roadgraph.slices.planning import DayPlan
 from roadgraph.slices.spark_session import Cluster, pandas_unnoticed
 from roadgraph.slices.spark_work import (
     DRIVEN,
@@ -39,7 +40,6 @@ from roadgraph.slices.spark_work import (
     Roads,
     drive_group,
     groups_of_day,
-    read_or_error,
     rows_of_piece,
     unpacked,
 )
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from roadgraph.network.network import Network
-    from roadgraph.probes.ingest import FileToRead, ReadFile, Reading
+    from roadgraph.probes.ingest import ReadFile
+    from roadgraph.probes.news import FileToRead, Reading
     from roadgraph.settings import Settings, SparkSettings
     from roadgraph.slices.store import DayFolder
 
@@ -88,11 +89,12 @@ class SparkEngine:
         folder: Path,
         reading: Reading,
         progress: Callable[[float], None],
-    ) -> Iterator[ReadFile]:
+    ) -> Iterator[ReadFile | RoadgraphError]:
         """Read input files, each on one worker, which writes what it read into ``folder``.
 
+        Gives what they came to, or why they cannot be used, in their order.
+
         Raises:
-            DataError: a file cannot be used; the first one in their order is named.
             SettingsError: the cluster cannot be used.
         """
         read = partial(read_or_error, folder=folder.resolve(), reading=reading)
@@ -101,10 +103,7 @@ class SparkEngine:
             replace(item, file=replace(item.file, path=item.file.path.resolve())) for item in files
         ]
         tasks = self._cluster.context.parallelize(wanted, len(wanted)).map(read)
-        for outcome in self._cluster.run(tasks.collect, len(files), progress):
-            if isinstance(outcome, RoadgraphError):
-                raise outcome
-            yield outcome
+        yield from self._cluster.run(tasks.collect, len(files), progress)
 
     def build_days(
         self,
@@ -113,8 +112,9 @@ class SparkEngine:
         network: Network,
         settings: Settings,
         progress: Callable[[float], None] = lambda share: None,
+        tolerant: bool = False,
     ) -> dict[date, DayAccount]:
-        """Match the fixes of days and aggregate their slices; all days are replaced, or none.
+        """Match the fixes of days and aggregate their slices, each day whole or not at all.
 
         As :func:`roadgraph.slices.building.build_days`; the traversals of more than one day are
         never in the driver program at once.
@@ -125,6 +125,7 @@ class SparkEngine:
             network: what the fixes are matched to.
             settings: ``city``, ``probes`` and ``slices`` are used.
             progress: called with the share of the fixes that is matched.
+            tolerant: whether it is no error that no fix of any day matches the network.
 
         Raises:
             DataError: no fix matches the network.
@@ -137,7 +138,12 @@ class SparkEngine:
         ]
         with closing(self._days(plans, network, settings, progress)) as days:
             return replace_days(
-                plans, folder, network, settings, lambda plan, out: next(days).write(plan, out)
+                plans,
+                folder,
+                network,
+                settings,
+                lambda plan, out: next(days).write(plan, out),
+                tolerant,
             )
 
     def _days(

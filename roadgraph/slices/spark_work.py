@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from roadgraph.errors import RoadgraphError
 from roadgraph.probes.drives import Driver
 from roadgraph.probes.fix_store import PART_SCHEMA
-from roadgraph.probes.ingest import FileToRead, ReadFile, Reading, read_file
 from roadgraph.schema import TRAVERSALS
-from roadgraph.slices.building import DayPlan, drive_day, vehicle_groups
+from roadgraph.slices.building import drive_day, vehicle_groups
 from roadgraph.slices.day_tables import GroupAccount
+from roadgraph.slices.planning import DayPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +64,6 @@ class Piece(NamedTuple):
     path: str
     first: int
     after: int
-
-
-def read_or_error(wanted: FileToRead, folder: Path, reading: Reading) -> ReadFile | RoadgraphError:
-    """Return what a file came to, or why it cannot be used."""
-    try:
-        return read_file(wanted, folder, reading)
-    except RoadgraphError as error:
-        return error
 
 
 def groups_of_day(plan: DayPlan, group_rows: int) -> Groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +16,14 @@ import pyarrow.parquet as pq
 from roadgraph.calendar import local_days
 from roadgraph.errors import DataError
 from roadgraph.schema import SLICES, read_whole
-from roadgraph.storage import whole_folder, write_json
+from roadgraph.storage import remove_folder, whole_folder, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from zoneinfo import ZoneInfo
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,7 @@ def write_days(
 
 def remove_day(folder: Path, day: date) -> None:
     """Take a day out of the store, if it is there."""
-    path = folder / day.isoformat()
-    if path.exists():
-        # A folder is not removed in one step, so it leaves the store by its name first.
-        gone = folder / f".{day.isoformat()}-gone"
-        path.rename(gone)
-        shutil.rmtree(gone)
+    remove_folder(folder / day.isoformat())
 
 
 def refuse_other_length(folder: Path, slice_minutes: int) -> None:
@@ -110,13 +107,13 @@ def refuse_other_length(folder: Path, slice_minutes: int) -> None:
     Raises:
         DataError: the store holds slices of another length.
     """
-    for day in stored_days(folder)[:1]:
-        found = read_manifest(folder, day)["slice_minutes"]
-        if found != slice_minutes:
-            raise DataError(
-                f"{folder} holds slices of {found} minutes, not {slice_minutes}; "
-                "set slices.minutes or move the old store away"
-            )
+    sound = (manifest for _, manifest in _manifests(folder) if manifest)
+    found = next((manifest["slice_minutes"] for manifest in sound), slice_minutes)
+    if found != slice_minutes:
+        raise DataError(
+            f"{folder} holds slices of {found} minutes, not {slice_minutes}; "
+            "set slices.minutes or move the old store away"
+        )
 
 
 def read_manifest(folder: Path, day: date) -> dict[str, Any]:
@@ -136,15 +133,66 @@ def read_manifest(folder: Path, day: date) -> dict[str, Any]:
     return content
 
 
-def read_slices(folder: Path) -> pa.Table:
-    """Read every day of the store: the columns of ``schema.SLICES``, sorted by its key.
+def find_manifests(folder: Path) -> dict[date, dict[str, Any]]:
+    """Return the manifests of the days in the store; a damaged one as an empty one.
+
+    A day without its manifest is built again: nothing says what it was made from.
+    """
+    return dict(_manifests(folder))
+
+
+def _manifests(folder: Path) -> Iterator[tuple[date, dict[str, Any]]]:
+    for day in stored_days(folder):
+        try:
+            yield day, read_manifest(folder, day)
+        except DataError as error:
+            log.warning("%s: %s", day, error)
+            yield day, {}
+
+
+def read_clock(folder: Path, first: date | None = None, last: date | None = None) -> dict[str, str]:
+    """Return what was known when: the checksum of each slice's rows by its start.
+
+    Args:
+        folder: the store.
+        first: local day to begin with; by default the first one in the store.
+        last: local day to end with; by default the last one.
+
+    Returns:
+        By start (ISO 8601 in UTC, such as ``2026-01-05T00:15:00Z``) the checksum of the fixes in
+        the slice, or of its rows where the city has no fixes. Slices without any are missing.
 
     Raises:
-        DataError: the store is missing or empty.
+        DataError: a manifest is damaged.
+    """
+    clock: dict[str, str] = {}
+    for day in stored_days(folder):
+        if (first or day) <= day <= (last or day):
+            clock |= read_manifest(folder, day).get("fixes_by_slice", {})
+    return clock
+
+
+def read_slices(folder: Path, first: date | None = None, last: date | None = None) -> pa.Table:
+    """Read the store: the columns of ``schema.SLICES``, sorted by its key.
+
+    Args:
+        folder: the store.
+        first: local day to begin with; by default the first one in the store.
+        last: local day to end with; by default the last one.
+
+    Raises:
+        DataError: the store is missing or has none of these days.
     """
     days = stored_days(folder)
     if not days:
         raise DataError(f"{folder}: no slices yet; make them first: roadgraph slices")
+    wanted = [day for day in days if (first or day) <= day <= (last or day)]
+    if not wanted:
+        raise DataError(
+            f"{folder}: no slices from {first or days[0]} to {last or days[-1]} (there are those "
+            f"of {days[0]} to {days[-1]}); make them first: roadgraph slices"
+        )
+    days = wanted
     tables = [read_whole(DayFolder(folder / day.isoformat()).slices) for day in days]
     return SLICES.conform(pa.concat_tables(tables))
 

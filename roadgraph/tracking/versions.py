@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadgraph.errors import RegistryError, SettingsError, TrackingError, nearest
+from roadgraph.errors import (
+    NothingRegisteredError,
+    RegistryError,
+    SettingsError,
+    TrackingError,
+    nearest,
+)
 from roadgraph.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -123,7 +129,7 @@ def current(client: MlflowClient, name: str, alias: str = CHAMPION) -> Version:
             if alias == CHAMPION
             else NEW_CHALLENGER
         )
-        raise RegistryError(f"registered model '{name}' has no {alias}; {hint}")
+        raise NothingRegisteredError(f"registered model '{name}' has no {alias}; {hint}")
     return find_version(client, name, aliases[alias])
 
 
@@ -178,9 +184,9 @@ def download_bundle(client: MlflowClient, version: Version, folder: Path) -> Pat
     return folder / BUNDLE_ARTIFACT
 
 
-def no_registered_model(name: str) -> RegistryError:
+def no_registered_model(name: str) -> NothingRegisteredError:
     """Return the error that says so and what to do."""
-    return RegistryError(
+    return NothingRegisteredError(
         f"there is no registered model '{name}'; train one: roadgraph train, or name a bundle: "
         "--bundle FOLDER"
     )

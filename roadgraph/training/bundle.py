@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from roadgraph.errors import BundleError
 from roadgraph.models.registry import build_model, model_title
 from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 from roadgraph.settings import ModelSettings
-from roadgraph.storage import whole_folder, write_json
+from roadgraph.storage import fingerprint, whole_folder, write_json
 from roadgraph.training.adjustment import Adjustments
 from roadgraph.training.seen_time import SeenTime
 
@@ -90,6 +91,16 @@ class Bundle:
         The window; with ``dataset.fill=last`` its first slice is filled from as far back again.
         """
         return 2 * self.window - 1 if self.preparation.fill_by == "last" else self.window
+
+
+ANSWERING_FILES = (WEIGHTS_FILE, SEGMENTS_FILE, "config.yaml", "scaler.json", "features.json")
+"""What a forecast depends on; the other files tell of the training."""
+
+
+def digest_of_bundle(folder: Path) -> str:
+    """Return the SHA-256 of all in a bundle that its forecasts depend on."""
+    contents = ((folder / name).read_bytes() for name in ANSWERING_FILES)
+    return fingerprint(hashlib.sha256(content).hexdigest() for content in contents)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from roadgraph.errors import SettingsError
 from roadgraph.training.checkpoints import checkpoint_path, forget, training_fingerprint
 from roadgraph.training.diagnosis import diagnose, learned_by_heart
+from roadgraph.training.launched import crew
 from roadgraph.training.loop import (
     Outcome,
     TrainingJob,
@@ -156,12 +157,21 @@ def _trained(
     job: TrainingJob, on_epoch: Callable[[dict[str, float]], None]
 ) -> tuple[MultiTaskModel, Graph, Outcome]:
     options = job.settings.training
-    outcome = (train if options.devices == 1 else train_in_processes)(job, on_epoch)
+    outcome = _way_to_train(options.devices)(job, on_epoch)
     model, graph = untrained(job)
     model.load_state_dict(outcome.weights)
     if options.averaging == "swa":
         refill_batch_norm(job, model, graph)
     return model, graph, outcome
+
+
+def _way_to_train(
+    devices: int,
+) -> Callable[[TrainingJob, Callable[[dict[str, float]], None]], Outcome]:
+    if devices == 1:
+        return train
+    launched = crew()
+    return train_in_processes if launched is None else launched.train
 
 
 def _refitting(job: TrainingJob, epochs: int) -> TrainingJob:
@@ -199,9 +209,12 @@ def _check(job: TrainingJob) -> None:
         raise SettingsError(
             "training.precision=fp16 needs a GPU, and this training runs on the CPU; use bf16 or 32"
         )
-    if job.device == "gpu" and options.devices > torch.cuda.device_count():
+    launched = crew()
+    here = options.devices if launched is None else launched.place.processes_here
+    if job.device == "gpu" and here > torch.cuda.device_count():
         raise SettingsError(
             f"training.devices={options.devices}: {torch.cuda.device_count()} GPUs were found"
+            + ("" if launched is None else f" for the {here} processes of this node")
         )
     fewest = min(len(origins) for origins in job.origins)
     if options.devices > fewest:

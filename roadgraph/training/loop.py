@@ -26,7 +26,7 @@ from roadgraph.training.schedules import RateSchedule
 from roadgraph.training.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -159,8 +159,17 @@ def train(
     job: TrainingJob,
     on_epoch: Callable[[dict[str, float]], None],
     rank: int = 0,
+    nodes: int = 1,
+    more: Sequence[pl.Callback] = (),
 ) -> Outcome:
     """Train in this process, beside others where ``training.devices`` says so.
+
+    Args:
+        job: what to train.
+        on_epoch: called with the figures of every finished epoch.
+        rank: of this process.
+        nodes: machines that share the processes evenly.
+        more: callbacks that act before all others.
 
     Raises:
         TrainingError: a loss is NaN or infinite.
@@ -174,6 +183,7 @@ def train(
         on_epoch, rate, averaging, watch, job.checkpoint, job.fingerprint, last=refit
     )
     callbacks: list[pl.Callback] = [
+        *more,
         EpochSeeds(options.seed),
         FiniteLoss(model, job.dataset.preparation.channels),
         watch,
@@ -193,7 +203,8 @@ def train(
     trainer = quiet_trainer(
         job,
         strategy=_strategy(module) if options.devices > 1 else "auto",
-        devices=options.devices,
+        devices=options.devices // nodes,
+        num_nodes=nodes,
         max_epochs=options.max_epochs,
         gradient_clip_val=options.clip_norm,
         accumulate_grad_batches=batches_a_step(options, len(batches)),
@@ -258,7 +269,7 @@ def quiet_trainer(job: TrainingJob, **more: Any) -> pl.Trainer:
 
 
 def _strategy(module: ForecastModule) -> DDPStrategy:
-    """Return data parallel training of processes that roadgraph itself has started.
+    """Return data parallel training of processes that roadgraph or torchrun has started.
 
     Whether every weight is used in every step depends on tasks and backbone, so unused ones are
     looked for. The data are the same in every process and are not sent around.

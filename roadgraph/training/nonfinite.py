@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,7 +63,7 @@ class FiniteLoss(Callback):
     ) -> None:
         """Look at the loss of a training batch before it spoils the weights."""
         del module
-        if not torch.isfinite(loss) and self._batch is not None:
+        if self._batch is not None and not _finite_everywhere(trainer, loss.detach()):
             self._stop(trainer, "training", *self._batch, float(loss.detach()))
 
     def on_validation_batch_end(
@@ -76,7 +77,7 @@ class FiniteLoss(Callback):
     ) -> None:
         """Look at the loss of a validation batch."""
         del module, loader
-        if not torch.isfinite(outputs):
+        if not _finite_everywhere(trainer, outputs):
             self._stop(trainer, "validation", index, batch, float(outputs))
 
     def _remember(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -89,11 +90,32 @@ class FiniteLoss(Callback):
         shown = ", ".join(str(origin) for origin in origins[:SHOWN_ORIGINS].tolist())
         more = len(origins) - SHOWN_ORIGINS
         args, kwargs = self._call
-        raise TrainingError(
+        text = (
             f"the {stage} loss is {loss:g} in epoch {trainer.current_epoch}, batch {index}, "
             f"origins {shown}{f' and {more} more' if more > 0 else ''}: "
             f"{first_fault(self._model, args, kwargs, self._channels)}"
         )
+        raise TrainingError(_told_by_all(trainer, None if math.isfinite(loss) else text))
+
+
+def _finite_everywhere(trainer: pl.Trainer, loss: torch.Tensor) -> bool:
+    """Return whether the loss of every process is finite, in all of them alike.
+
+    One that stopped alone would leave the others waiting for its part of the gradient.
+    """
+    finite = torch.isfinite(loss).int()
+    if trainer.world_size > 1:
+        torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
+    return bool(finite)
+
+
+def _told_by_all(trainer: pl.Trainer, text: str | None) -> str:
+    """Return the text of the first process that has one."""
+    texts = [text]
+    if trainer.world_size > 1:
+        texts *= trainer.world_size
+        torch.distributed.all_gather_object(texts, text)
+    return next(found for found in texts if found is not None)
 
 
 def first_fault(

@@ -24,13 +24,13 @@ from torch import multiprocessing
 from roadgraph.errors import RoadgraphError, TrainingError
 from roadgraph.training.averaging import batch_norms
 from roadgraph.training.loop import Outcome, TrainingJob, train, untrained
+from roadgraph.training.torchrun import CPP_LOG_LEVEL, QUIET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
-CPP_LOG_LEVEL = "TORCH_CPP_LOG_LEVEL"
 POLL_SECONDS = 0.2
 """How often the processes are looked after while they say nothing."""
 
@@ -47,13 +47,7 @@ def train_in_processes(job: TrainingJob, on_epoch: Callable[[dict[str, float]], 
             a word, for instance for want of memory.
     """
     count = job.settings.training.devices
-    if job.device == "cpu" and batch_norms(untrained(job)[0]):
-        logger.warning(
-            "training.devices=%d on the CPU: batch norm takes the statistics of each process's own "
-            "part of a batch, and keeps those of the first, so the figures are not those of "
-            "training.devices=1; model.norm=layer has no such statistics",
-            count,
-        )
+    warn_of_batch_norms(job)
     context = multiprocessing.get_context("spawn")
     said: Any = context.Queue()
     port = _free_port()
@@ -75,6 +69,29 @@ def train_in_processes(job: TrainingJob, on_epoch: Callable[[dict[str, float]], 
                 worker.kill()
             if worker.pid is not None:
                 worker.join()
+
+
+def warn_of_batch_norms(job: TrainingJob) -> None:
+    """Say so where several processes reach other figures than one."""
+    if job.device == "cpu" and batch_norms(untrained(job)[0]):
+        logger.warning(
+            "training.devices=%d on the CPU: batch norm takes the statistics of each process's own "
+            "part of a batch, and keeps those of the first, so the figures are not those of "
+            "training.devices=1; model.norm=layer has no such statistics",
+            job.settings.training.devices,
+        )
+
+
+@contextmanager
+def sharing_cores(job: TrainingJob, processes: int) -> Iterator[None]:
+    """Take a share of this machine's cores, of which ``processes`` train on the CPU."""
+    before = torch.get_num_threads()
+    if job.device == "cpu":
+        torch.set_num_threads(max((os.cpu_count() or 1) // processes, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _listen(said: Any, workers: list[Any], on_epoch: Callable[[dict[str, float]], None]) -> Outcome:
@@ -120,22 +137,20 @@ def _work(
         "NODE_RANK": "0",
         "LOCAL_RANK": str(rank),
     }
-    if job.device == "cpu":
-        torch.set_num_threads(max((os.cpu_count() or 1) // count, 1))
 
     def tell(figures: dict[str, float]) -> None:
         if rank == 0:
             said.put(("epoch", figures))
 
     try:
-        with _logging_to(said if rank == 0 else None, level):
+        with logging_to(said if rank == 0 else None, level), sharing_cores(job, count):
             outcome = train(job, tell, rank)
     except RoadgraphError as error:
         said.put(("error", error))
         return
     # Whatever it is, it would end this process without a word.
     except Exception as error:
-        said.put(("error", TrainingError(f"training process {rank} failed: {_in_a_line(error)}")))
+        said.put(("error", TrainingError(f"training process {rank} failed: {one_line_of(error)}")))
         return
     torch.distributed.destroy_process_group()
     if rank == 0:
@@ -144,7 +159,8 @@ def _work(
         said.put(("outcome", (outcome.history, weights, outcome.seconds)))
 
 
-def _in_a_line(error: Exception) -> str:
+def one_line_of(error: Exception) -> str:
+    """Return the kind of an error and what it says."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -157,7 +173,7 @@ class _Sender(QueueHandler):
 
 
 @contextmanager
-def _logging_to(said: Any, level: int) -> Iterator[None]:
+def logging_to(said: Any, level: int) -> Iterator[None]:
     """Send what roadgraph logs instead of writing it; None sends and writes nothing."""
     log = logging.getLogger("roadgraph")
     before = log.level, log.propagate
@@ -177,7 +193,7 @@ def _logging_to(said: Any, level: int) -> Iterator[None]:
 def _quiet_reducer() -> Iterator[None]:
     """Silence, in processes started within, that unused weights were looked for and not found."""
     before = os.environ.get(CPP_LOG_LEVEL)
-    os.environ.setdefault(CPP_LOG_LEVEL, "ERROR")
+    os.environ.setdefault(CPP_LOG_LEVEL, QUIET)
     try:
         yield
     finally:

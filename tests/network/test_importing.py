@@ -11,7 +11,12 @@ import shapely
 
 from roadgraph.config import load_settings, settings_from_dict
 from roadgraph.errors import DataError
-from roadgraph.network.importing import ImportedNetwork, import_network, write_import
+from roadgraph.network.importing import (
+    ImportedNetwork,
+    import_network,
+    stale_network,
+    write_import,
+)
 from roadgraph.network.network import read_network
 from roadgraph.settings import Settings
 from tests.toy import (
@@ -253,3 +258,24 @@ def test_an_import_of_our_own_layer_gives_the_same_bytes(tmp_path: Path) -> None
         contents.append([item.read_bytes() for item in sorted((tmp_path / name).iterdir())])
     assert contents[0] == contents[1]
     assert shapely.get_type_id(read_network(tmp_path / "one").segments.geometry).tolist() == [1] * 8
+
+
+def test_an_import_is_stale_when_its_files_or_settings_have_changed(tmp_path: Path) -> None:
+    path = write_road_layer(crossroads_network(), tmp_path / "roads.geojson")
+    settings, folder = settings_of(path), tmp_path / "network"
+    assert stale_network(settings, folder) == ("none yet",)
+    write_import(import_network(settings), settings, folder)
+    assert stale_network(settings, folder) == ()
+    assert stale_network(settings_of(path, max_turn_deg=120.0), folder) == (
+        "network.max_turn_deg 170.0 -> 120.0",
+    )
+    write_road_layer(with_a_stub(), path)
+    assert stale_network(settings, folder) == ("roads roads.geojson changed",)
+    account = folder / "network.json"
+    account.write_text("{}")
+    assert stale_network(settings, folder) == ("made by an older roadgraph",)
+
+
+def test_a_network_whose_roads_are_gone_is_an_error_that_names_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="roads.geojson is missing; set city.roads"):
+        stale_network(settings_of(tmp_path / "roads.geojson"), tmp_path / "network")

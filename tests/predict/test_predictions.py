@@ -5,75 +5,20 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from roadgraph.config import settings_to_dict
 from roadgraph.dataset.dataset import build_dataset
 from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
-from roadgraph.predict.predictions import network_difference, predict_newest, signed
+from roadgraph.predict.predictions import issue, predict_at, predict_newest, signed
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
 from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
-from roadgraph.training.seen_time import SeenTime
-from tests.dataset.toy import MONDAY, toy_settings, waves
-from tests.toy import crossroads_network, straight_network
-
-NETWORK = straight_network()
-SETTINGS = toy_settings(model={"name": "gcn"}, training={"max_epochs": 1, "device": "cpu"})
-
-
-def slices_of(speed: np.ndarray) -> pa.Table:
-    """Return slices of A, B and C with these speeds ``[T, 3]``; NaN is not observed."""
-    time, place = np.nonzero(~np.isnan(speed))
-    seen = speed[time, place]
-    frame = pd.DataFrame(
-        {
-            "segment_id": np.array(["A", "B", "C"])[place],
-            "slice_start": MONDAY + pd.to_timedelta(15 * time, unit="min"),
-            "mean_speed": seen,
-            "median_speed": seen,
-            "speed_std": 0.0,
-            "count_probes": 1,
-            "quality_score": 0.5,
-        }
-    )
-    return SLICES.conform(pa.Table.from_pandas(frame, preserve_index=False))
-
-
-SPEED = waves(400, 3)
-SPEED[-2:, 2] = np.nan  # nobody on C at the end
-SLICES_TABLE = slices_of(SPEED)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    grid = grid_from_slices(SLICES_TABLE, NETWORK.segment_ids, 15)
-    dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), SETTINGS)
-    trained = fit(dataset, SETTINGS)
-    return Bundle(
-        title="gcn-simple",
-        model=trained.model,
-        preparation=dataset.preparation,
-        unseen=dataset.fitted.unseen,
-        options=SETTINGS.model,
-        settings=settings_to_dict(SETTINGS),
-        city="toy",
-        timezone="UTC",
-        slice_minutes=15,
-        window=dataset.window,
-        horizons=dataset.horizons,
-        adjustments=Adjustments.same(
-            Adjustment(1.0, 1.0, np.array([1e6, 1, 1, 1]), np.array([1.0, 2, 3, 99])), 3
-        ),
-        segment_ids=tuple(NETWORK.segment_ids),
-        network_fingerprint=NETWORK.fingerprint(),
-        seen=SeenTime.of(dataset),
-        metrics=[],
-        history=[],
-    )
+from tests.dataset.toy import MONDAY, toy_settings
+from tests.predict.toy import END, NETWORK, SETTINGS, SLICES_TABLE, SPEED, slices_of
+from tests.toy import crossroads_network
 
 
 def test_the_newest_slice_is_forecast_as_in_evaluation(bundle: Bundle) -> None:
@@ -184,10 +129,6 @@ def test_whose_network_changed_is_told_what_helps(bundle: Bundle) -> None:
         predict_newest(bundle, crossroads_network(), SLICES_TABLE, 15)
 
 
-def test_a_network_does_not_differ_from_itself(bundle: Bundle) -> None:
-    assert network_difference(bundle, NETWORK) == ""
-
-
 def test_what_made_them_stands_in_the_schema_and_the_rows_stay(bundle: Bundle) -> None:
     table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15)
     noted = signed(table, {"registered": "toy version 3 (champion)"})
@@ -231,7 +172,90 @@ def test_rush_hour_is_that_of_the_slice_for_every_segment(bundle: Bundle) -> Non
     assert ((table["p_rush_hour"] > 0.5) == table["rush_hour"]).all()
 
 
-def test_too_short_a_history_is_refused(bundle: Bundle) -> None:
-    short = slices_of(SPEED[:2])
-    with pytest.raises(DataError, match=r"sees 4 slices, but .* reach back over 2 only"):
-        predict_newest(bundle, NETWORK, short, 15)
+def hours(count: float) -> pd.Timedelta:
+    return pd.Timedelta(hours=count)
+
+
+def test_what_is_observed_later_changes_nothing(bundle: Bundle) -> None:
+    at = END - hours(1)
+    poisoned = SPEED.copy()
+    poisoned[396:] = 1.0
+    table = predict_at(bundle, NETWORK, SLICES_TABLE, 15, at)
+    assert predict_at(bundle, NETWORK, slices_of(poisoned), 15, at).equals(table)
+    assert predict_newest(bundle, NETWORK, slices_of(SPEED[:396]), 15).equals(table)
+    assert table["issued_at"].unique().to_pylist() == [at]
+
+
+def test_a_time_between_two_slices_is_put_back_to_the_end_of_the_one_before(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    asked = (END - pd.Timedelta(minutes=1)).tz_convert("Asia/Bangkok")
+    table = predict_at(bundle, NETWORK, SLICES_TABLE, 15, asked)
+    expected = predict_at(bundle, NETWORK, SLICES_TABLE, 15, END - hours(0.25))
+    assert table.equals(expected)
+    assert "is put back to 2026-01-09T03:45:00+00:00, when a slice ended" in caplog.text
+
+
+def test_many_times_at_once_give_the_tables_of_each_time(bundle: Bundle) -> None:
+    times = [END - hours(80), END - hours(0.25), END, END + hours(0.5), END + hours(7 * 24)]
+    for (time, table), asked in zip(
+        issue(bundle, NETWORK, SLICES_TABLE, 15, times), times, strict=True
+    ):
+        assert time == asked
+        assert table.equals(predict_at(bundle, NETWORK, SLICES_TABLE, 15, asked))
+
+
+def test_late_data_is_forecast_from_where_it_ends_and_beyond_the_models_reach_from_history(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    late = predict_at(bundle, NETWORK, SLICES_TABLE, 15, END + hours(0.5)).to_pandas()
+    assert "nothing was observed in the 30 minutes before" in caplog.text
+    by_model = late[late["basis"] == "observations"]
+    assert by_model["horizon_min"].unique().tolist() == [15, 30]
+    assert late[late["basis"] == "history"]["horizon_min"].unique().tolist() == [45, 60]
+    # What the newest slice said of 45 and 60 minutes is now said of 15 and 30.
+    same = ["slice_start", "segment_id", "speed", "speed_p10", "p_gridlock", "congestion"]
+    before = newest[newest["horizon_min"] >= 45]
+    pd.testing.assert_frame_equal(
+        by_model[same].reset_index(drop=True), before[same].reset_index(drop=True)
+    )
+    beyond = late[late["basis"] == "history"]
+    unknown = [f"p_{name}" for name in CONGESTION_CLASSES] + ["p_rush_hour", "speed_p10"]
+    assert beyond[unknown].isna().all(axis=None)
+    # Friday 05:00 and 05:15 UTC, slots 20 and 21 of the day.
+    week = bundle.preparation.history.week[4 * 96 + np.array([20, 21])]
+    np.testing.assert_array_equal(beyond["speed"].to_numpy().reshape(2, 3), week)
+    assert not late["observed"].any()
+
+
+def test_ages_are_counted_from_the_end_of_the_slice(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    assert table["data_age_min"].unique().tolist() == [0]
+    # Nobody was on C in the last two slices, and the one before it saw it.
+    newest = int(np.flatnonzero(~np.isnan(SPEED[:, 2]))[-1])
+    ages = table.drop_duplicates("segment_id")["segment_age_min"].tolist()
+    assert ages == [0, 0, 15 * (399 - newest)]
+    late = predict_at(bundle, NETWORK, SLICES_TABLE, 15, END + hours(7 * 24))
+    assert late["data_age_min"].unique().to_pylist() == [7 * 24 * 60]
+    assert late["segment_age_min"].null_count == 12
+    assert late["basis"].unique().to_pylist() == ["history"]
+
+
+def test_without_any_observation_before_it_says_from_when_on(bundle: Bundle) -> None:
+    with pytest.raises(DataError, match=r"no history before .*ends at 2026-01-05T00:15:00\+00:00"):
+        predict_at(bundle, NETWORK, SLICES_TABLE, 15, MONDAY)
+
+
+def test_a_window_that_the_data_cover_in_part_is_forecast(bundle: Bundle) -> None:
+    table = predict_newest(bundle, NETWORK, slices_of(SPEED[:2]), 15)
+    assert table["basis"].unique().to_pylist() == ["observations"]
+    assert table["speed"].null_count == 0
+
+
+def test_slices_off_the_clock_are_refused(bundle: Bundle) -> None:
+    moved = SLICES_TABLE.to_pandas()
+    moved["slice_start"] += pd.Timedelta(minutes=5)
+    with pytest.raises(DataError, match=r"00:05:00.* is off the clock of 15-minute slices"):
+        predict_newest(bundle, NETWORK, SLICES.conform(pa.Table.from_pandas(moved)), 15)

@@ -10,8 +10,10 @@ from roadgraph.config import settings_from_dict
 from roadgraph.errors import DataError
 from roadgraph.probes.feeds import feed_files
 from roadgraph.probes.fix_store import FixStore, Input
-from roadgraph.probes.ingest import box_of, ingest
+from roadgraph.probes.ingest import ingest
+from roadgraph.probes.news import box_of
 from roadgraph.settings import Settings
+from tests.slices.toy import bytes_of
 from tests.toy import MONDAY_7, drive, fix, fixes_table, straight_network, write_fixes
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
@@ -22,12 +24,13 @@ def settings_of(**probes: object) -> Settings:
 
 
 def ingested(folder: Path, store: FixStore, settings: Settings | None = None) -> list[Input]:
-    return ingest(feed_files(folder), store, straight_network(), settings or settings_of())
+    read = ingest(feed_files(folder), store, straight_network(), settings or settings_of())
+    assert read.faults == ()
+    return read.accounts
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return bytes_of(folder)
 
 
 @pytest.fixture

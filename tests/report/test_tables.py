@@ -2,13 +2,13 @@ import pandas as pd
 import pytest
 
 from roadgraph.evaluation.comparison import means_and_spreads, verdict_table, with_costs
+from roadgraph.markdown import markdown
 from roadgraph.report.tables import (
     ANSWERED,
     COSTS_SHOWN,
     FULL,
     SHORT,
     clear_winners,
-    markdown,
     shown_comparison,
     shown_in_full,
     shown_verdicts,
@@ -105,11 +105,6 @@ def test_verdicts_are_shown_with_what_a_tie_is_and_one_seed_is_marked() -> None:
     assert best[["mean", "against's", "verdict"]].tolist() == [
         "1.0000", "2.0000", "better (one seed)",
     ]  # fmt: skip
-
-
-def test_markdown_has_a_head_a_rule_and_a_line_a_row() -> None:
-    text = markdown(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
-    assert text == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |\n"
 
 
 def test_costs_stand_beside_the_figures_without_spread_and_never_bold() -> None:

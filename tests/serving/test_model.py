@@ -10,10 +10,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 
-from roadgraph import workflow
+from roadgraph import prediction
+from roadgraph.prediction import run_prediction
 from roadgraph.schema import SLICES
 from roadgraph.settings import Settings
-from roadgraph.workflow import run_prediction
 
 Predict = Callable[..., pd.DataFrame]
 
@@ -38,7 +38,7 @@ def test_a_gap_is_filled_as_by_the_command_when_as_many_slices_are_sent_as_it_as
     quiet = (slices["segment_id"] == "A") & slices["slice_start"].isin(starts[-2:])
     gappy = slices[~quiet]
     table = pa.Table.from_pandas(gappy, preserve_index=False)
-    monkeypatch.setattr(workflow, "read_slices", lambda folder: SLICES.conform(table))
+    monkeypatch.setattr(prediction, "newest_slices", lambda *asked: SLICES.conform(table))
     path = run_prediction(city, bundle, tmp_path / "predictions.parquet").files[0]
     written = pq.read_table(path).to_pandas()
     metadata = loaded.metadata.metadata or {}
@@ -75,7 +75,7 @@ def test_what_is_no_probability_is_refused(
     [
         ({"segment_id": "nowhere"}, "slices name segment 'nowhere'"),
         ({"mean_speed": float("nan")}, "row 0 of the slices .* has no mean_speed"),
-        ({"slice_start": "2026-01-05T00:00Z"}, r"sees 2 slices, but .* back over 1 only"),
+        ({"mean_speed": -1.0}, "row 0 of the slices .* has a negative mean_speed"),
     ],
 )
 def test_slices_that_cannot_be_used_are_the_callers_fault(

@@ -21,11 +21,12 @@ def test_every_column_of_slices_is_required() -> None:
     ]  # fmt: skip
 
 
-def test_of_predictions_the_keys_alone_are_never_empty() -> None:
+def test_of_predictions_keys_and_circumstances_alone_are_never_empty() -> None:
     outputs = served_signature().outputs
     assert outputs.input_names() == PREDICTIONS.columns
     assert outputs.required_input_names() == [
-        "issued_at", "slice_start", "segment_id", "horizon_min", "observed", "model",
+        "issued_at", "slice_start", "segment_id", "horizon_min", "observed", "data_age_min",
+        "basis", "new_segment", "model",
     ]  # fmt: skip
 
 

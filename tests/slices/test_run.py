@@ -9,6 +9,7 @@ from roadgraph.network.network import Network
 from roadgraph.probes.fix_store import FixStore
 from roadgraph.schema import QUARANTINE, SLICES, TRAVERSALS
 from roadgraph.slices.store import DayFolder, read_slices, stored_days
+from roadgraph.storage import write_json
 from tests.slices.toy import bytes_of, made, settings_of, table_of_days
 from tests.toy import (
     MONDAY_7,
@@ -311,25 +312,30 @@ def test_many_swapped_positions_are_named_and_leave_the_store_as_it_was(tmp_path
     assert bytes_of(workspace.root) == before
 
 
-def test_a_run_that_breaks_off_leaves_the_slices_as_they_were(
+def test_a_run_that_breaks_off_keeps_the_days_that_were_done_and_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = write_three_days(tmp_path / "fixes")
     _, workspace = made(settings_of(tmp_path / "a", files["mon"]))
     before = bytes_of(workspace.slices)
+    assert set(stored_days(workspace.slices)) == {date(2026, 1, 4), MONDAY}
     calls = []
 
     def failing(*arguments: object) -> None:
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
+        write_json(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("roadgraph.slices.building.write_json", failing)
     with pytest.raises(KeyboardInterrupt):
         made(settings_of(tmp_path / "a", tmp_path / "fixes"))
-    assert bytes_of(workspace.slices) == before
     monkeypatch.undo()
-    _, again = made(settings_of(tmp_path / "a", tmp_path / "fixes"))
+    left = bytes_of(workspace.slices)
+    changed = {name.split("/")[0] for name in before if left[name] != before[name]}
+    assert changed == {"2026-01-04"}  # its neighbour has got fixes; the second day broke off
+    report, again = made(settings_of(tmp_path / "a", tmp_path / "fixes"))
+    assert report.kept == (date(2026, 1, 4),)
     _, fresh = made(settings_of(tmp_path / "b", tmp_path / "fixes"))
     assert bytes_of(again.slices) == bytes_of(fresh.slices)
 

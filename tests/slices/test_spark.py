@@ -25,7 +25,8 @@ from roadgraph.schema import SLICES, TRAVERSALS
 from roadgraph.settings import Settings, SparkSettings
 from roadgraph.slices import spark as engine
 from roadgraph.slices.aggregate import slices_from_traversals
-from roadgraph.slices.building import DayAccount, build_days, plan_days
+from roadgraph.slices.building import DayAccount, build_days
+from roadgraph.slices.planning import plan_days
 from roadgraph.slices.run import SlicesReport
 from roadgraph.slices.spark_session import Cluster, check_installed
 from roadgraph.slices.store import read_manifest

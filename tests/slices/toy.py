@@ -35,6 +35,10 @@ def table_of_days(workspace: Workspace, table: str) -> pl.DataFrame:
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file under ``folder`` by its name there."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    """Return the bytes of every file under ``folder`` by its name there, but of hidden ones."""
+    names = {path: path.relative_to(folder) for path in sorted(folder.rglob("*"))}
+    return {
+        str(name): path.read_bytes()
+        for path, name in names.items()
+        if path.is_file() and not any(part.startswith(".") for part in name.parts)
+    }

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import TrainingError
 from roadgraph.settings import Settings
 from roadgraph.training.fit import fit
-from roadgraph.training.nonfinite import first_fault
+from roadgraph.training.nonfinite import FiniteLoss, first_fault
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
@@ -106,3 +107,25 @@ def test_an_output_in_a_tuple_is_looked_at() -> None:
     assert first_fault(Pair(), (torch.ones(1, 1, 1, 2),), {}, CHANNELS) == (
         "layer model is the first whose output is not finite"
     )
+
+
+def test_all_processes_stop_with_the_words_of_the_first_that_met_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """This one's own losses are finite; the other process says that its are not."""
+
+    def reduce(finite: torch.Tensor, how: object) -> None:
+        assert finite.item() == 1
+        finite.zero_()
+
+    def gather(texts: list[str | None], own: str | None) -> None:
+        assert own is None
+        texts[:] = [own, "words of the other process"]
+
+    trainer = SimpleNamespace(world_size=2, current_epoch=0)
+    monkeypatch.setattr(torch.distributed, "all_reduce", reduce)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    watch = FiniteLoss(Net(), CHANNELS)
+    watch._call = ((torch.ones(1, 1, 3, 2), 1.0), {})
+    with pytest.raises(TrainingError, match=r"^words of the other process$"):
+        watch.on_validation_batch_end(trainer, None, torch.tensor(1.0), torch.arange(2), 0)  # type: ignore[arg-type]

@@ -1,11 +1,16 @@
 """Two processes share every batch and reach what one process does.
 
-Each process imports PyTorch and Lightning anew, some seconds of work for a core: one test has them.
+Each process imports PyTorch and Lightning anew, some seconds of work for a core: one test has them,
+also those that ``torchrun`` starts.
 """
 
 import logging
 import os
 import queue
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,36 +19,14 @@ import numpy as np
 import pytest
 import torch
 
-from roadgraph.dataset.dataset import Dataset
 from roadgraph.errors import TrainingError
-from roadgraph.schema import NO_LABEL
-from roadgraph.settings import Settings
 from roadgraph.training import processes
 from roadgraph.training.checkpoints import checkpoint_path, training_fingerprint
 from roadgraph.training.fit import fit
 from roadgraph.training.loop import TrainingJob, train
-from tests.dataset.toy import toy_dataset, toy_settings
-
-
-def settings_for(size: str = "simple", norm: str = "batch", **training: object) -> Settings:
-    quick = {
-        "max_epochs": 3, "device": "cpu", "batch_size": 63, "learning_rate": 0.01, "noise_std": 0,
-        "hidden_share": 0.4,
-    }  # fmt: skip
-    return toy_settings(
-        size=size, model={"name": "gcn", "norm": norm}, training={**quick, **training}
-    )
-
-
-def uneven_dataset() -> Dataset:
-    """Return a dataset of which the halves of a batch have unlike numbers of labels."""
-    dataset = toy_dataset(toy_settings(), slices=300)
-    labels = dataset.labels
-    odd = np.arange(300) % 2 == 1
-    without = odd & (np.random.default_rng(0).random(300) < 0.7)
-    congestion, speed = labels.congestion.copy(), labels.speed_kph.copy()
-    congestion[without], speed[without] = NO_LABEL, np.nan
-    return replace(dataset, labels=replace(labels, congestion=congestion, speed_kph=speed))
+from roadgraph.training.torchrun import CPP_LOG_LEVEL, QUIET
+from tests.training import launched_toy
+from tests.training.launched_toy import settings_for, uneven_dataset
 
 
 class KilledError(Exception):
@@ -67,6 +50,9 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
     with pytest.raises(KilledError):
         train(TrainingJob(dataset, settings_for(), "cpu", path, fingerprint), kill)
     left = path.stat().st_mtime_ns
+    same = tmp_path / "torchrun" / launched_toy.STATES / path.name
+    same.parent.mkdir(parents=True)
+    shutil.copy(path, same)
     told: list[dict[str, float]] = []
 
     def on_epoch(figures: dict[str, float]) -> None:
@@ -75,7 +61,7 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
 
     with caplog.at_level(logging.INFO, "roadgraph"):
         trained = fit(dataset, two, on_epoch, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "torchrun"]
     alone = fit(dataset, settings_for())
     assert [epoch["epoch"] for epoch in trained.history] == [0, 1, 2]
     assert told == trained.history[1:]
@@ -90,6 +76,31 @@ def test_two_processes_go_on_from_a_state_and_reach_the_losses_of_one(
     going_on, diagnosis = caplog.messages
     assert going_on == f"going on with the interrupted training in {path}"
     assert diagnosis == trained.diagnosis
+    assert_torchrun_comes_to(trained.model.state_dict(), tmp_path / "torchrun")
+
+
+def assert_torchrun_comes_to(weights: dict[str, torch.Tensor], folder: Path) -> None:
+    """Run ``launched_toy``, which goes on from the same state, loses a process and begins again."""
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "--max-restarts", "1"]
+    run = subprocess.run(
+        [*command, "-m", launched_toy.__name__, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", CPP_LOG_LEVEL: QUIET},
+    )
+    assert run.returncode == 0, run.stderr
+    assert "exitcode: -9) local_rank: 1" in run.stderr
+    # The second epoch came before the death, the third after it.
+    assert (folder / launched_toy.EPOCHS).read_text("utf-8").split() == ["1", "2"]
+    fault = (folder / launched_toy.FAULT).read_text("utf-8")
+    assert re.match(r"the training loss is nan in epoch 0, batch \d+, origins .* the input", fault)
+    assert list((folder / launched_toy.STATES).iterdir()) == []
+    found = torch.load(folder / launched_toy.WEIGHTS, weights_only=True)
+    assert found.keys() == weights.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-6, msg=name)
 
 
 class Worker:
@@ -136,10 +147,10 @@ def test_the_first_process_alone_sends_what_it_logs_from_a_level_on(
     log = logging.getLogger("roadgraph.training.watch")
     said: queue.Queue[tuple[str, Any]] = queue.Queue()
     before = logging.getLogger("roadgraph").level
-    with processes._logging_to(said, logging.WARNING):
+    with processes.logging_to(said, logging.WARNING):
         log.info("too low")
         log.warning("layer %s", "fc1")
-    with processes._logging_to(None, logging.WARNING):
+    with processes.logging_to(None, logging.WARNING):
         log.warning("of another process")
     assert logging.getLogger("roadgraph").level == before
     assert caplog.text == ""

@@ -1,0 +1,1 @@
+"""The scheduled run: what is missing or stale is made, step by step, and nothing else."""

@@ -1,0 +1,44 @@
+"""From when to when there are observations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from roadgraph.slices.store import read_slices, stored_days
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Observed:
+    """From when to when there are observations.
+
+    Attributes:
+        first: the first local day of the store.
+        until: the moment (UTC) at which the newest slice with an observation is over.
+    """
+
+    first: date
+    until: pd.Timestamp
+
+
+def observed_time(slices: Path, slice_minutes: int) -> Observed | None:
+    """Return from when to when there are observations, or None without any.
+
+    Args:
+        slices: the store.
+        slice_minutes: length of a slice.
+    """
+    days = stored_days(slices)
+    for day in reversed(days):
+        newest = pc.max(read_slices(slices, day, day)["slice_start"]).as_py()
+        if newest is not None:
+            until = pd.Timestamp(newest) + pd.Timedelta(minutes=slice_minutes)
+            return Observed(days[0], until)
+    return None

@@ -1,0 +1,153 @@
+"""The model of the scheduled runs: trained when it is due, on the newest days."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from roadgraph.batch.outcome import Outcome
+from roadgraph.calendar import Days
+from roadgraph.comparison.compare import LIBRARIES, NOT_IN_KEY
+from roadgraph.comparison.members import members_of
+from roadgraph.errors import DataError
+from roadgraph.evaluation.parts import ALL
+from roadgraph.models.registry import model_title
+from roadgraph.network.network import read_network
+from roadgraph.slices.store import stored_days
+from roadgraph.staleness import changes
+from roadgraph.storage import alone, write_json
+from roadgraph.workflow import run_comparison
+from roadgraph.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roadgraph.settings import Settings
+
+MODEL = "model"
+
+
+def training_days(settings: Settings, last: date) -> Days:
+    """Return the days that a training up to ``last`` learns from."""
+    return Days(last - timedelta(days=settings.pipeline.training_days - 1), last)
+
+
+def model_due(settings: Settings, last: date) -> tuple[tuple[str, ...], str]:
+    """Return why a model is to be trained on the days up to ``last``, or why not.
+
+    Returns:
+        The reasons, and "" with them; or none and why there is nothing to do.
+    """
+    workspace = Workspace.of(settings)
+    days = training_days(settings, last)
+    there = [day for day in stored_days(workspace.slices) if day in days]
+    least = settings.pipeline.first_training_days
+    record = _record(workspace)
+    if record is None:
+        if len(there) < least:
+            return (), f"waits for {least} days with slices; there are {len(there)} up to {last}"
+        return changes(None, {}), ""
+    reasons = changes(record["depends_on"], depends_on(settings, workspace))
+    made = date.fromisoformat(record["last_day"])
+    age, every = (last - made).days, settings.pipeline.retrain_days
+    if every and age >= every:
+        reasons += (f"the newest model is of {made}, {age} days before {last}",)
+    if not reasons:
+        return (), f"the newest model is of {made}"
+    if len(there) < least:
+        return (), f"waits for {least} days with slices; there are {len(there)} up to {last}"
+    return reasons, ""
+
+
+def depends_on(settings: Settings, workspace: Workspace) -> dict[str, str]:
+    """Return what a model depends on beside the slices, by name."""
+    groups: dict[str, Any] = {
+        name: asdict(getattr(settings, name)) for name in ("labels", "dataset", "model", "training")
+    }
+    return {
+        "network": read_network(workspace.network).fingerprint(),
+        "task": settings.task,
+        "size": settings.size,
+        "slices.minutes": str(settings.slices.minutes),
+        **{
+            f"{group}.{name}": json.dumps(value)
+            for group, values in groups.items()
+            for name, value in values.items()
+            if not (group == "training" and name in NOT_IN_KEY)
+        },
+        **{name: version(name) for name in ("roadgraph", *LIBRARIES)},
+    }
+
+
+def train_if_due(
+    settings: Settings,
+    last: date,
+    forced: bool = False,
+    on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
+) -> Outcome:
+    """Train the model that the settings name on the days up to ``last``, if it is due.
+
+    It becomes the challenger of the city's registered model, the first one the champion too.
+
+    Args:
+        settings: of the city.
+        last: local day to end with.
+        forced: train although it is not due.
+        on_epoch: called with a run's title and the figures of every finished epoch.
+
+    Raises:
+        RoadgraphError: it cannot be trained.
+        LockError: another run trains it.
+    """
+    workspace = Workspace.of(settings)
+    with alone(workspace.model_record, patience_s=0.0):
+        reasons, why_not = model_due(settings, last)
+        if not reasons and not forced:
+            return Outcome(MODEL, str(last), "nothing", why_not)
+        title = model_title(settings.model, settings.size)
+        days = training_days(settings, last)
+        first = min(day for day in stored_days(workspace.slices) if day in days)
+        comparison = run_comparison(
+            settings, members_of(settings, [title]), [settings.training.seed], on_epoch, days=days
+        )
+        scored = comparison.scores
+        rows = scored[(scored["model"] == title) & (scored["part"] == ALL)]
+        figures: dict[str, float | int | str] = {"model": title, "first day": str(first)}
+        for minutes, score in zip(rows["horizon_min"], rows["macro_f1"], strict=True):
+            figures[f"macro F1, {minutes} min"] = round(float(score), 4)
+        recorded = comparison.recorded
+        if recorded is not None and recorded.registered:
+            figures["registered"] = str(recorded.registered)
+        if recorded is not None and recorded.left.folders:
+            figures["not sent to MLflow yet"] = len(recorded.left.folders)
+        content = {
+            "title": title,
+            "last_day": str(last),
+            "depends_on": depends_on(settings, workspace),
+            "figures": figures,
+        }
+        write_json(workspace.model_record, content)
+    return Outcome(MODEL, str(last), "made", "; ".join(reasons) or "asked for", figures)
+
+
+def _record(workspace: Workspace) -> dict[str, Any] | None:
+    """Return what is known of the newest model, or None before the first.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    path = workspace.model_record
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        date.fromisoformat(content["last_day"])
+        dict(content["depends_on"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged; remove it, and the next run trains a model again"
+        ) from error
+    return content

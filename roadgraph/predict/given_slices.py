@@ -1,0 +1,154 @@
+"""Slices that are handed over for a forecast: rows of a table, files, or another store."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
+
+from roadgraph.errors import DataError
+from roadgraph.schema import SLICES, read_whole, utc_times
+from roadgraph.slices.store import read_slices, stored_slice_minutes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = (".parquet", ".csv")
+NOT_NEGATIVE = ("mean_speed", "median_speed", "speed_std", "count_probes", "quality_score")
+
+
+def given_slices(path: Path, needed_minutes: int) -> tuple[pa.Table, int]:
+    """Read slices from a file, a folder of files or a folder in the form of the store of slices.
+
+    The length of slices in plain files is the smallest step between two of their starts.
+
+    Args:
+        path: a ``.parquet`` or ``.csv`` file with the columns of ``schema.SLICES`` (times without a
+            zone are UTC), a folder of such files, or a folder of days with their manifests.
+        needed_minutes: length of the slices that the model looks at.
+
+    Returns:
+        The columns of ``schema.SLICES``, and the slices' length in minutes.
+
+    Raises:
+        DataError: there is no such file, a column is missing, a cell cannot be used, or the slices
+            of plain files are of another length.
+    """
+    if path.is_dir() and any(_is_day(child) for child in path.iterdir()):
+        return read_slices(path), stored_slice_minutes(path)
+    table = SLICES.conform(pa.concat_tables([_read(file) for file in _files(path)]))
+    if not len(table):
+        raise DataError(f"{path}: no slice in it")
+    starts = np.unique(table["slice_start"].to_numpy())
+    step = np.diff(starts).min() if len(starts) > 1 else np.timedelta64(needed_minutes, "m")
+    if step != np.timedelta64(needed_minutes, "m"):
+        raise DataError(
+            f"{path}: its slices are {step / np.timedelta64(1, 'm'):g} minutes apart, but the "
+            f"model looks at slices of {needed_minutes} minutes; make slices of that length, or "
+            "train a model on these"
+        )
+    return table, needed_minutes
+
+
+def slices_of_rows(rows: pd.DataFrame, source: str) -> pa.Table:
+    """Return rows as the columns of ``schema.SLICES``, sorted by key.
+
+    Args:
+        rows: the columns of ``schema.SLICES``; others are left out. ``slice_start`` holds times
+            or ISO 8601 texts, in UTC where they name no zone.
+        source: what the rows are called in messages.
+
+    Raises:
+        DataError: a column is missing, or a cell is empty, negative or cannot be read as its
+            column's type.
+    """
+    missing = [name for name in SLICES.columns if name not in rows.columns]
+    if missing:
+        found = ", ".join(str(name) for name in rows.columns)
+        raise DataError(f"{source} lack {', '.join(missing)} (found {found or 'no column'})")
+    chosen = rows[SLICES.columns].assign(slice_start=_utc(rows["slice_start"], source))
+    empty = (chosen.isna() | chosen.isin([math.inf, -math.inf])).to_numpy()
+    if empty.any():
+        row, column = np.argwhere(empty)[0]
+        raise DataError(
+            f"row {row} of {source} (from 0) has no {SLICES.columns[column]}; leave out segments "
+            "on which nothing was observed"
+        )
+    try:
+        columns = {name: pa.array(chosen[name]) for name in SLICES.columns if name != "slice_start"}
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"a column of {source} holds values of several kinds ({error})") from error
+    starts = utc_times(pd.DatetimeIndex(chosen["slice_start"]))
+    try:
+        table = SLICES.typed(pa.table({**columns, "slice_start": starts}))
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    _refuse_negative(table, source)
+    return SLICES.conform(table)
+
+
+def _refuse_negative(table: pa.Table, source: str) -> None:
+    for name in NOT_NEGATIVE:
+        values = table[name].to_numpy()
+        if (values < 0).any():
+            row = int((values < 0).argmax())
+            raise DataError(
+                f"row {row} of {source} (from 0) has a negative {name} ({values[row]:g}); mend or "
+                "leave out the row"
+            )
+
+
+def _read(path: Path) -> pa.Table:
+    if path.suffix.lower() == ".parquet":
+        frame = read_whole(path).to_pandas()
+    else:
+        try:
+            frame = pd.read_csv(path, dtype={"segment_id": str})
+        except (ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
+            reason = str(error).strip().splitlines()[0]
+            raise DataError(f"{path} cannot be read ({reason})") from error
+    return slices_of_rows(frame, f"the slices of {path}")
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return [path]
+    if path.is_file():
+        raise DataError(f"{path}: slices are read from {' and '.join(SUFFIXES)} files")
+    if not path.is_dir():
+        raise DataError(f"slices {path} are missing; name a file or a folder")
+    files = sorted(
+        child
+        for child in path.iterdir()
+        if child.is_file() and child.suffix.lower() in SUFFIXES and not child.name.startswith(".")
+    )
+    if not files:
+        raise DataError(f"{path}: no file of slices in it (looked for {', '.join(SUFFIXES)})")
+    return files
+
+
+def _is_day(path: Path) -> bool:
+    try:
+        date.fromisoformat(path.name)
+    except ValueError:
+        return False
+    return path.is_dir()
+
+
+def _utc(times: pd.Series, source: str) -> pd.Series:
+    if is_numeric_dtype(times):  # pandas would take a number for nanoseconds since 1970
+        raise DataError(
+            f"slice_start of {source} must be times such as 2026-01-05T07:15:00Z, not numbers"
+        )
+    try:
+        return pd.to_datetime(times, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"slice_start of {source} must be times such as 2026-01-05T07:15:00Z ({reason})"
+        ) from error

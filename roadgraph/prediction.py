@@ -1,0 +1,200 @@
+"""What ``roadgraph predict`` does: a model and data into a file of predictions and its map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from roadgraph.calendar import city_zone
+from roadgraph.errors import SettingsError
+from roadgraph.models.registry import model_title
+from roadgraph.network.network import read_network
+from roadgraph.predict.files import refuse_file, write_predictions
+from roadgraph.predict.given_slices import given_slices
+from roadgraph.predict.newest_slices import newest_slices
+from roadgraph.predict.predictions import floored, predict_at, signed
+from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
+from roadgraph.slices.store import stored_slice_minutes
+from roadgraph.tracking.versions import CHAMPION
+from roadgraph.training.bundle import read_bundle
+from roadgraph.workspace import Workspace
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    import pyarrow as pa
+
+    from roadgraph.network.network import Network
+    from roadgraph.settings import Settings
+    from roadgraph.slices.report import SlicesReport
+    from roadgraph.training.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a forecast is made from, where it is not the newest of the store of slices.
+
+    Attributes:
+        at: the time to forecast from, as people write it; on the city's clock unless it names its
+            offset. None is the end of the newest slice.
+        slices: file or folder of slices to look at in the place of the store.
+        fixes: file or folder of raw fixes to look at in the place of the store.
+    """
+
+    at: str | None = None
+    slices: Path | None = None
+    fixes: Path | None = None
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was forecast, and by which model.
+
+    Attributes:
+        files: the table and, with geometry and classes, its map.
+        title: of the model.
+        registered: version that the model is of, or None where a bundle was named.
+        account: what became of the fixes that were given; None where none were.
+    """
+
+    files: tuple[Path, ...]
+    title: str
+    registered: RegisteredBundle | None
+    account: SlicesReport | None = None
+
+    @property
+    def model(self) -> str:
+        """How people are told of the model, such as ``sample version 3 (champion): gat-simple``."""
+        return self.title if self.registered is None else f"{self.registered}: {self.title}"
+
+
+NEWEST = Given()
+
+
+def trained_bundle(settings: Settings) -> Path:
+    """Return the folder of the model that the settings name, trained in this workspace."""
+    return Workspace.of(settings).bundle(model_title(settings.model, settings.size))
+
+
+def run_prediction(
+    settings: Settings,
+    bundle_folder: Path | None,
+    out: Path | None,
+    version: str = CHAMPION,
+    given: Given = NEWEST,
+    draw: bool = True,
+) -> Predicted:
+    """Forecast; write the table and, with geometry, its map.
+
+    What a Parquet file was made by stands in the metadata of its schema.
+
+    Args:
+        settings: of the city.
+        bundle_folder: the trained bundle; None takes that of a registered version.
+        out: file to write; by default ``predictions.parquet`` in the workspace.
+        version: ``champion``, ``challenger`` or the number of a version of the registered model.
+        given: the time and the data; by default the store's newest slices.
+        draw: draw the map.
+
+    Raises:
+        BundleError: model, network and slices do not belong together.
+        DataError: the data cannot be used.
+        SettingsError: the file cannot be written, or there is no such time.
+    """
+    workspace = Workspace.of(settings)
+    registered = None
+    if bundle_folder is None:
+        registered = registered_bundle(settings, version)
+        bundle_folder = registered.folder
+    bundle = read_bundle(bundle_folder)
+    network = read_network(workspace.network)
+    path = out or workspace.predictions
+    refuse_file(path, network)
+    at = None if given.at is None else asked_time(given.at, city_zone(bundle.timezone))
+    slices, minutes, account = _slices(settings, given, bundle, network, at)
+    table = predict_at(
+        bundle,
+        network,
+        slices,
+        minutes,
+        at,
+        settings.evaluation.abstain_below,
+        workspace.bundles,
+    )
+    made_by = {"bundle": bundle.title, "seen_until": bundle.seen.until.isoformat()}
+    if registered is not None:
+        made_by |= {"registered": str(registered), "run_id": registered.version.run_id}
+    write_predictions(signed(table, made_by), path, network)
+    files = (path, *_map(table, bundle, network, path.with_suffix(".png"), draw))
+    return Predicted(files, bundle.title, registered, account)
+
+
+def asked_time(text: str, zone: ZoneInfo) -> pd.Timestamp:
+    """Return the moment that ``text`` names.
+
+    Args:
+        text: such as ``2026-01-18T07:15`` on the city's clock, or with an offset, such as
+            ``2026-01-18T00:15Z``.
+        zone: the city's time zone.
+
+    Raises:
+        SettingsError: it is no time, or one that the city's clock shows twice or never.
+    """
+    try:
+        time = pd.Timestamp(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"--at {text}: no time; write one such as 2026-01-18T07:15 (the city's clock) or "
+            "2026-01-18T00:15Z"
+        ) from error
+    if pd.isna(time):
+        raise SettingsError(f"--at {text}: no time; write one such as 2026-01-18T07:15")
+    if time.tzinfo is not None:
+        return time
+    try:
+        return time.tz_localize(zone)
+    except ValueError as error:
+        raise SettingsError(
+            f"--at {text}: the city's clock ({zone.key}) shows this time twice or never, because "
+            "it is put back or forward then; add the offset, such as +02:00"
+        ) from error
+
+
+def _slices(
+    settings: Settings, given: Given, bundle: Bundle, network: Network, at: pd.Timestamp | None
+) -> tuple[pa.Table, int, SlicesReport | None]:
+    """Return the slices to look at, their length in minutes and the account of given fixes."""
+    if given.slices is not None:
+        return *given_slices(given.slices, bundle.slice_minutes), None
+    if given.fixes is not None:
+        from roadgraph.predict.given_fixes import slices_of_fixes
+
+        minutes = bundle.slice_minutes
+        slices, account = slices_of_fixes(given.fixes, settings, network, minutes)
+        return slices, minutes, account
+    folder = Workspace.of(settings).slices
+    minutes = stored_slice_minutes(folder)
+    zone = city_zone(settings.city.timezone)
+    last = None if at is None else floored(at, pd.Timedelta(minutes=minutes))
+    return newest_slices(folder, zone, minutes, last), minutes, None
+
+
+def _map(
+    table: pa.Table, bundle: Bundle, network: Network, picture: Path, draw: bool
+) -> tuple[Path, ...]:
+    """Draw the map, where there is something to draw."""
+    if (
+        not draw
+        or not network.has_geometry
+        or "congestion" not in bundle.options.tasks
+        or not len(table)
+    ):
+        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
+        return ()
+    from roadgraph.report.plots import plot_predictions
+
+    plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
+    return (picture,)

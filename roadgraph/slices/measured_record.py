@@ -1,0 +1,132 @@
+"""What the files of ``city.source=measured`` came to when they were read last."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from roadgraph.probes.fix_store import Input
+from roadgraph.probes.news import Fault
+from roadgraph.slices.planning import shared_dependencies, why_stale
+from roadgraph.staleness import fingerprint_of
+from roadgraph.storage import fingerprint, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+    from pathlib import Path
+
+    from roadgraph.network.network import Network
+    from roadgraph.settings import Settings
+
+    OnFault = Callable[[str, Exception], None]
+    Manifests = Mapping[date, dict[str, Any]]
+
+VERSIONS = ("roadgraph", "narwhals", "polars", "pyarrow")
+"""The packages that slices depend on; a manifest names their versions."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The accounts of the files that were read last.
+
+    Attributes:
+        key: of the files and all that their rows depend on.
+        accounts: of the files that were used.
+        faults: of the others.
+    """
+
+    key: str
+    accounts: tuple[Input, ...]
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Record | None:
+        """Return the record in ``folder``; ``None`` if there is none, or a damaged one."""
+        path = _path(folder)
+        if not path.exists():
+            return None
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            accounts = tuple(Input(**account) for account in content["accounts"])
+            faults = tuple(Fault(**fault) for fault in content["faults"])
+            return cls(content["key"], accounts, faults)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            log.warning("%s cannot be read (%s); all files are read again", path, error)
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Keep it in ``folder`` in the place of the one before."""
+        write_json(_path(folder), asdict(self))
+
+
+def _path(folder: Path) -> Path:
+    return folder / ".newest.json"
+
+
+def key_of(digests: Mapping[str, str], shared: Mapping[str, str]) -> str:
+    """Return what tells whether files have to be read again.
+
+    Args:
+        digests: of the files, by name.
+        shared: what every day depends on.
+    """
+    return fingerprint_of(
+        {f"file {name}": digest for name, digest in digests.items()} | dict(shared)
+    )
+
+
+def shared_by_days(settings: Settings, network: Network) -> dict[str, str]:
+    """Return what every day depends on besides its rows."""
+    chosen = asdict(settings.measured)
+    return shared_dependencies(settings, network, chosen, "measured", VERSIONS)
+
+
+def inputs_of_day(accounts: Sequence[Input], day: date) -> dict[str, dict[str, Any]]:
+    """Return what the manifest of a day says of each file that has rows of it."""
+    return {
+        account.name: {
+            "sha256": account.sha256,
+            "rows": account.rows_in,
+            "used": sum(account.days.values()),
+            "refused": account.refused,
+            "rows_of_day": account.days[day.isoformat()],
+        }
+        for account in accounts
+        if day.isoformat() in account.days
+    }
+
+
+def dependencies_of_day(
+    accounts: Sequence[Input], day: date, shared: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what a day depends on: the accounts of files with rows of it, and the rest."""
+    rows = {
+        f"rows {name}": fingerprint([json.dumps(account, sort_keys=True)])
+        for name, account in inputs_of_day(accounts, day).items()
+    }
+    return {**rows, **shared}
+
+
+def stale_of_record(
+    record: Record, manifests: Manifests, shared: Mapping[str, str], days: Container[date]
+) -> dict[date, tuple[str, ...]]:
+    """Return why days are stale; one that rests on a file which is broken now stays as it is."""
+    broken = {fault.name for fault in record.faults}
+    found = {}
+    for text in sorted({text for account in record.accounts for text in account.days}):
+        day = date.fromisoformat(text)
+        manifest = manifests.get(day)
+        now = dependencies_of_day(record.accounts, day, shared)
+        if day in days and not broken & set((manifest or {}).get("inputs", ())):
+            found[day] = why_stale(manifest, now)
+    return {day: reasons for day, reasons in found.items() if reasons}
+
+
+def collecting(faults: list[Fault]) -> OnFault:
+    """Return what adds a file that cannot be used to ``faults``."""
+    return lambda name, error: faults.append(Fault(name, str(error)))

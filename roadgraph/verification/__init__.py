@@ -1,0 +1,1 @@
+"""What was forecast against what was observed: the error of every day."""

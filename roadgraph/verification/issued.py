@@ -1,0 +1,139 @@
+"""The forecasts that were issued for the slices of a local day, as they were first issued."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from roadgraph.calendar import city_zone, span_of_day
+from roadgraph.errors import DataError
+from roadgraph.predict.store import forecasts_of_days, read_forecast, read_manifest
+from roadgraph.schema import PREDICTIONS
+from roadgraph.storage import fingerprint
+from roadgraph.verification.scoring import Cells
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from roadgraph.settings import Settings
+    from roadgraph.verification.observed import ObservedDay
+    from roadgraph.workspace import Workspace
+
+LONGEST_HORIZON = pd.Timedelta(days=1)
+"""The setting ``dataset.horizons_min`` allows no longer one."""
+
+
+@dataclass(frozen=True)
+class Issued:
+    """The forecasts of a day's observed cells.
+
+    Attributes:
+        cells: to be scored.
+        unobserved: forecasts of the day whose cell was not observed.
+        seen: forecasts of observed cells that are left out because their model was made from that
+            very time; its error would flatter.
+        strangers: forecasts of segments that the network does not have.
+    """
+
+    cells: Cells
+    unobserved: int
+    seen: int
+    strangers: int
+
+
+def issued_of_day(
+    settings: Settings,
+    workspace: Workspace,
+    day: date,
+    observed: ObservedDay,
+    segment_ids: list[str],
+) -> Issued:
+    """Read the forecasts whose target slice begins on ``day``, a time of issue at a time.
+
+    Args:
+        settings: ``city.timezone`` and ``slices.minutes`` are used.
+        workspace: where the forecasts are.
+        day: the day.
+        observed: what was observed on it.
+        segment_ids: of the network, ``N``.
+
+    Raises:
+        DataError: a file is damaged or does not say which time its model has seen.
+    """
+    begin, end = span_of_day(day, city_zone(settings.city.timezone), settings.slices.minutes)
+    tables = [pd.DataFrame(columns=[*PREDICTIONS.columns, "made_by"])]
+    targets, segments = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    unobserved = seen = strangers = 0
+    place = pd.Index(segment_ids)
+    for path in forecasts_for_day(settings, workspace, day):
+        rows = read_forecast(path)
+        start = rows["slice_start"]
+        rows = rows.filter(pc.and_(pc.greater_equal(start, begin), pc.less(start, end)))
+        if not len(rows):
+            continue  # most of the day before, whose forecasts reach into this day at its end
+        manifest = read_manifest(path)
+        seen_until = _seen_until(manifest, path)
+        table = rows.to_pandas()
+        starts = pd.DatetimeIndex(table["slice_start"])
+        target = observed.slice_starts.get_indexer(starts)
+        segment = place.get_indexer(table["segment_id"])
+        known = segment >= 0
+        is_observed = known & (target >= 0)
+        is_observed &= ~np.isnan(observed.speed_kph[target, segment])
+        unseen = starts >= seen_until
+        chosen = np.flatnonzero(is_observed & unseen)
+        strangers += int((~known).sum())
+        unobserved += int((known & ~is_observed).sum())
+        seen += int((is_observed & ~unseen).sum())
+        if len(chosen):
+            tables.append(table.iloc[chosen].assign(made_by=model_of(manifest)))
+            targets.append(target[chosen])
+            segments.append(segment[chosen])
+    # An empty first table would take the types of the columns away.
+    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    cells = Cells(table, np.concatenate(targets), np.concatenate(segments))
+    return Issued(cells, unobserved, seen, strangers)
+
+
+def forecasts_for_day(settings: Settings, workspace: Workspace, day: date) -> list[Path]:
+    """Return the files that can hold a forecast of a local day, as issued, by time of issue."""
+    zone = city_zone(settings.city.timezone)
+    begin, _ = span_of_day(day, zone, settings.slices.minutes)
+    first = (begin - LONGEST_HORIZON).tz_convert(zone).date()
+    return list(forecasts_of_days(workspace.forecasts, first, day, as_issued=True).values())
+
+
+def digest_of_forecasts(settings: Settings, workspace: Workspace, day: date) -> str:
+    """Return a SHA-256 over what the forecasts of a local day were made from.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    return fingerprint(
+        text
+        for path in forecasts_for_day(settings, workspace, day)
+        for text in (path.name, json.dumps(read_manifest(path), sort_keys=True))
+    )
+
+
+def model_of(manifest: dict[str, Any]) -> str:
+    """Return the model of a forecast as people know it, such as ``gat-simple (version 3)``."""
+    model = manifest["model"]
+    version = model.get("version")
+    return f"{model['title']} (version {version})" if version else str(model["title"])
+
+
+def _seen_until(manifest: dict[str, Any], path: Path) -> pd.Timestamp:
+    text = manifest.get("seen_until")
+    if not text:
+        raise DataError(
+            f"{path} does not say which time its model has seen, so its error cannot be told; "
+            "remove it"
+        )
+    return pd.Timestamp(text).tz_convert("UTC")

@@ -1,0 +1,45 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from roadgraph.errors import DataError
+from roadgraph.predict.observations import UNKNOWN, Observations
+from tests.dataset.toy import MONDAY
+from tests.predict.toy import slices_of
+
+NAN = np.nan
+SEEN = Observations.of(
+    slices_of(np.array([[10, 20, NAN], [11, NAN, NAN], [NAN, NAN, NAN], [13, NAN, NAN]])),
+    ["A", "B", "C"],
+    15,
+)
+
+
+def quarters(count: int) -> pd.Timestamp:
+    return MONDAY + pd.Timedelta(minutes=15 * count)
+
+
+def test_slices_are_there_once_they_ended() -> None:
+    assert SEEN.newest_end == quarters(4)
+    ends = [SEEN.newest_end_by(quarters(count)) for count in (1, 2, 3, 4, 9)]
+    assert ends == [quarters(count) for count in (1, 2, 2, 4, 4)]
+    assert SEEN.newest_end_by(quarters(4) - pd.Timedelta(microseconds=1)) == quarters(2)
+    assert SEEN.between(quarters(0), quarters(2))["mean_speed"].to_pylist() == [10, 20, 11]
+
+
+def test_a_segments_age_is_that_of_its_newest_slice_in_the_days_looked_at() -> None:
+    assert SEEN.segment_ages_min(quarters(2)).tolist() == [0, 15, UNKNOWN]
+    assert SEEN.segment_ages_min(quarters(5)).tolist() == [15, 60, UNKNOWN]
+    week_later = quarters(1) + pd.Timedelta(days=7)
+    assert SEEN.segment_ages_min(week_later).tolist() == [7 * 24 * 60 - 45, UNKNOWN, UNKNOWN]
+    assert SEEN.segment_ages_min(quarters(0)).tolist() == [UNKNOWN] * 3
+
+
+def test_before_the_first_slice_ended_there_is_no_history() -> None:
+    with pytest.raises(DataError, match="no history before 2026-01-05T00:00:00"):
+        SEEN.newest_end_by(quarters(0))
+
+
+def test_no_slice_at_all_is_refused() -> None:
+    with pytest.raises(DataError, match="no slice: no vehicle was seen"):
+        Observations.of(slices_of(np.full((1, 3), NAN)), ["A"], 15)

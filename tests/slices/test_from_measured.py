@@ -1,0 +1,153 @@
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roadgraph.calendar import Days
+from roadgraph.errors import DataError
+from roadgraph.settings import Settings
+from roadgraph.slices import from_measured
+from roadgraph.slices.measured_cells import count_slices
+from roadgraph.slices.report import SlicesReport, StaleSlices
+from roadgraph.slices.run import make_slices, stale_slices
+from roadgraph.slices.store import read_clock, stored_days
+from roadgraph.workspace import Workspace
+from tests.slices.toy import bytes_of, made
+from tests.slices.toy_measured import measured, traversal, traversals, write
+from tests.toy import straight_network
+
+MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, 5 + number) for number in range(3))
+DAY_S = 86_400.0
+NETWORK = straight_network()
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Settings:
+    """Return the settings of a city with a file of Monday and one of Tuesday."""
+    for day, name in enumerate(("mon", "tue")):
+        write_day(tmp_path / "data" / f"{name}.parquet", day)
+    return measured(tmp_path / "work", tmp_path / "data")
+
+
+def write_day(path: Path, day: int, speed_kph: float = 30.0) -> None:
+    rows = [traversal(speed_kph, day * DAY_S + 60.0 * number) for number in range(3)]
+    write(traversals(*rows), path)
+
+
+def run(settings: Settings, days: Days | None = None) -> SlicesReport:
+    workspace = Workspace.of(settings)
+    return make_slices(settings, NETWORK, workspace, days=days or Days(), tolerant=True)
+
+
+def stale(settings: Settings) -> StaleSlices:
+    return stale_slices(settings, NETWORK, Workspace.of(settings))
+
+
+def data(settings: Settings) -> Path:
+    return Path(settings.city.fixes)
+
+
+def test_files_that_have_not_changed_are_not_read_again(
+    city: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, workspace = made(city)
+    before = bytes_of(workspace.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(from_measured, "read_measured", None)
+        second, _ = made(city)
+    assert (first.built, first.kept) == ((MONDAY, TUESDAY), ())
+    assert (second.built, second.kept) == ((), (MONDAY, TUESDAY))
+    assert (second.rows_in, second.rows_used, second.slices) == (6, 6, first.slices)
+    assert bytes_of(workspace.root) == before
+    assert stale(city) == StaleSlices()
+
+
+def test_a_new_file_builds_its_own_days_alone(city: Settings, tmp_path: Path) -> None:
+    assert stale(city).files == ("rows mon.parquet is new", "rows tue.parquet is new")
+    made(city)
+    write_day(data(city) / "wed.parquet", 2)
+    assert stale(city).files == ("rows wed.parquet is new",)
+    report, workspace = made(city)
+    assert (report.built, report.kept) == ((WEDNESDAY,), (MONDAY, TUESDAY))
+    _, fresh = made(measured(tmp_path / "fresh", data(city)))
+    assert bytes_of(workspace.root) == bytes_of(fresh.root)
+    assert len(read_clock(workspace.slices)) == 3
+
+
+def test_a_changed_file_and_one_that_is_gone_are_named(city: Settings) -> None:
+    made(city)
+    write_day(data(city) / "mon.parquet", 0, speed_kph=40.0)
+    assert stale(city) == StaleSlices(
+        files=("rows mon.parquet changed",), days={MONDAY: ("rows mon.parquet changed",)}
+    )
+    assert made(city)[0].built == (MONDAY,)
+    (data(city) / "mon.parquet").unlink()
+    assert stale(city).gone == ("mon.parquet",)
+    report, workspace = made(city)
+    assert report.kept == (TUESDAY,)
+    assert stored_days(workspace.slices) == [MONDAY, TUESDAY]
+
+
+def test_days_that_are_not_asked_for_wait(city: Settings) -> None:
+    report = run(city, Days(TUESDAY, None))
+    assert (report.built, report.kept, report.waiting) == ((TUESDAY,), (), 3)
+    assert stale(city).days == {MONDAY: ("none yet",)}
+    rest = run(city)
+    assert (rest.built, rest.kept, rest.waiting) == ((MONDAY,), (TUESDAY,), 0)
+
+
+def test_a_broken_file_is_left_out_and_its_days_stay_as_they_were(city: Settings) -> None:
+    run(city)
+    before = bytes_of(Workspace.of(city).slices)
+    (data(city) / "mon.parquet").write_bytes(b"PAR1")
+    (data(city) / "twin.parquet").write_bytes((data(city) / "tue.parquet").read_bytes())
+    (data(city) / "week.zip").write_bytes(b"PK nonsense")
+    write(traversals(), data(city) / "none.csv")
+    first, second = run(city), run(city)
+    assert [fault.name for fault in first.faults] == ["week.zip", "twin.parquet", "mon.parquet"]
+    assert second.faults == first.faults
+    assert bytes_of(Workspace.of(city).slices) == before
+    with pytest.raises(DataError, match=r"week\.zip"):
+        made(city)
+
+
+def test_a_day_that_would_lose_rows_is_a_fault_and_stays(city: Settings) -> None:
+    run(city)
+    before = bytes_of(Workspace.of(city).slices)
+    write(traversals(traversal(50.0)), data(city) / "mon.parquet")
+    report = run(city)
+    assert [fault.name for fault in report.faults] == ["2026-01-05"]
+    assert "measured.replace=true" in report.faults[0].reason
+    assert bytes_of(Workspace.of(city).slices) == before
+
+
+def test_damage_that_shows_only_when_rows_are_counted_is_a_fault(
+    city: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = {"mon.parquet"}
+
+    def failing(sources: Any) -> Any:
+        if any(source.name in broken for source in sources):
+            raise DataError("it cannot be read")
+        return count_slices(sources)
+
+    monkeypatch.setattr("roadgraph.slices.measured.count_slices", failing)
+    report = run(city)
+    assert [fault.name for fault in report.faults] == ["mon.parquet"]
+    assert report.built == (TUESDAY,)
+    with pytest.raises(DataError, match="it cannot be read"):
+        made(city)
+    broken.add("tue.parquet")
+    write_day(data(city) / "tue.parquet", 1, speed_kph=40.0)
+    with pytest.raises(DataError, match="it cannot be read"):
+        run(city)
+
+
+def test_a_damaged_record_costs_time_alone(
+    city: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, workspace = made(city)
+    (workspace.measured / ".newest.json").write_text("{}")
+    assert made(city)[0].kept == (MONDAY, TUESDAY)
+    assert "all files are read again" in caplog.text

@@ -1,0 +1,102 @@
+"""Forecasts that are written by hand, of the city of ``tests.quality.toy``."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from roadgraph.calendar import city_zone
+from roadgraph.evaluation.scores import score_of, score_table
+from roadgraph.predict.store import write_forecast
+from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
+from roadgraph.settings import Settings
+from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
+from roadgraph.workspace import Workspace
+
+LEARNED_UNTIL = "2026-01-05T17:00:00+00:00"
+"""End of Monday, local time."""
+
+
+def forecast(
+    issued_at: str,
+    speed_kph: Sequence[Sequence[float]],
+    answers: Sequence[Sequence[str | None]],
+    **columns: Any,
+) -> pa.Table:
+    """Return a forecast of A, B and C, 15 minutes apart, each answer with a probability of 0.7.
+
+    Args:
+        issued_at: local time.
+        speed_kph: ``[H, 3]``; the interval reaches 5 km/h to both sides.
+        answers: ``[H][3]`` classes.
+        columns: what else to put in.
+    """
+    speed = np.asarray(speed_kph, dtype=float)
+    steps = len(speed)
+    time = pd.Timestamp(issued_at, tz="Asia/Bangkok").tz_convert("UTC")
+    horizons = np.repeat(np.arange(1, steps + 1) * 15, 3)
+    starts = pd.DatetimeIndex([time + pd.Timedelta(minutes=int(h) - 15) for h in horizons])
+    said = [answer for step in answers for answer in step]
+    table: dict[str, Any] = {
+        "issued_at": utc_times(pd.DatetimeIndex([time] * len(horizons))),
+        "slice_start": utc_times(starts),
+        "segment_id": ["A", "B", "C"] * steps,
+        "horizon_min": horizons,
+        "congestion": pa.array(said, pa.string()),
+        **{f"p_{name}": np.where(np.array(said) == name, 0.7, 0.1) for name in CONGESTION_CLASSES},
+        "speed": speed.ravel(),
+        "speed_p10": speed.ravel() - 5,
+        "speed_p90": speed.ravel() + 5,
+        "basis": ["observations"] * len(horizons),
+        "new_segment": [False] * len(horizons),
+        "model": ["mlp-simple"] * len(horizons),
+        **columns,
+    }
+    for name in PREDICTIONS.columns:
+        if name not in table:
+            table[name] = pa.nulls(len(horizons), PREDICTIONS.schema.field(name).type)
+    return PREDICTIONS.conform(pa.table(table))
+
+
+def put(
+    settings: Settings, table: pa.Table, version: str = "1", seen_until: str = LEARNED_UNTIL
+) -> None:
+    """Put a forecast into the store."""
+    manifest = {
+        "model": {"title": "mlp-simple", "version": version},
+        "seen_until": seen_until,
+        "depends_on": {},
+    }
+    zone = city_zone(settings.city.timezone)
+    write_forecast(Workspace.of(settings).forecasts, zone, table, manifest)
+
+
+def verified(
+    workspace: Workspace,
+    day: date,
+    mae_kph: float,
+    average_kph: float = 8.0,
+    macro_f1: float = 0.6,
+    part: str = "basis observations",
+    cells: int = 1000,
+) -> None:
+    """Store a verification with these errors at 15 minutes; the average's macro F1 is 0.5."""
+    figures = {
+        FORECAST: (mae_kph, macro_f1),
+        PERSISTENCE: (10.0, 0.4),
+        HISTORICAL_AVERAGE: (average_kph, 0.5),
+    }
+    scores = [
+        score_of(name, 15, one, {"cells": cells, "speed_mae_kph": mae, "macro_f1": f1})
+        for one in ("all", part)
+        for name, (mae, f1) in figures.items()
+    ]
+    folder = workspace.evaluation / day.isoformat()
+    folder.mkdir(parents=True)
+    score_table(scores).to_csv(folder / "scores.csv", index=False)
+    content = {"reason": "", "models": {"mlp-simple": cells}, "counts": {}, "depends_on": {}}
+    (folder / "manifest.json").write_text(json.dumps(content))
