@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
+from roadgraph.batch.journal import add_to_journal
 from roadgraph.batch.outcome import Outcome
 from roadgraph.errors import LockError, RoadgraphError, TrackingError
 from roadgraph.quality.checks import Check
+from roadgraph.settings import Settings
+from roadgraph.workspace import Workspace
 
 FILES = "files"
 """Name of the check that no file of fixes was left out."""
@@ -18,20 +23,24 @@ FAILED = "failed days"
 """Under which a check keeps its reasons, by day."""
 
 
-def outcome_of(step: Callable[..., Outcome], *arguments: Any) -> Outcome:
-    """Do a step with its arguments; what trying again cannot mend is not tried again.
+def outcome_of(step: Callable[..., Outcome], settings: Settings, *arguments: Any) -> Outcome:
+    """Do a step with its arguments and note it; what trying again cannot mend is not tried again.
 
     Raises:
         LockError: another run is at the store; the asset's retry policy tries again.
         TrackingError: the MLflow server does not answer; it tries again too.
         dagster.Failure: anything else that the user has to mend.
     """
+    begun = time.monotonic()
     try:
-        return step(*arguments)
+        outcome = step(settings, *arguments)
     except (LockError, TrackingError):
         raise
     except RoadgraphError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    seconds = time.monotonic() - begun
+    add_to_journal(Workspace.of(settings).journal, outcome, pd.Timestamp.now("UTC"), seconds)
+    return outcome
 
 
 def failure(outcome: Outcome) -> dg.Failure:

@@ -22,7 +22,7 @@ def alert_of_run(report: RunReport, settings: Settings, now: pd.Timestamp) -> li
     """Send what failed in a run to the webhook and the command of the settings.
 
     A run every quarter of an hour meets the same broken file again and again; it is told of when
-    it is new, when its reason changes, and again after a day.
+    it is new, when the reason of a failure changes, and again after a day.
 
     Args:
         report: of the run.
@@ -75,6 +75,9 @@ def _key(alert: Alert) -> str:
 
 
 def _is_due(alert: Alert, known: dict[str, str] | None, now: pd.Timestamp) -> bool:
-    if known is None or known["reason"] != alert.reason:
+    if known is None:
+        return True
+    # A check's figures change from run to run, and say nothing new.
+    if alert.kind == "failure" and known["reason"] != alert.reason:
         return True
     return now - pd.Timestamp(known["told_at"]) >= REMIND_AFTER

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_to_journal(path: Path, outcome: Outcome, at: pd.Timestamp, seconds: float) -> None:
-    """Add a line about a step.
+    """Add a line about a step, unless all was as new or there was nothing to do.
 
     Args:
         path: of the journal.
@@ -27,6 +27,8 @@ def add_to_journal(path: Path, outcome: Outcome, at: pd.Timestamp, seconds: floa
         at: when it ended.
         seconds: that it took.
     """
+    if outcome.state in ("fresh", "nothing"):
+        return
     content = asdict(outcome)
     content["checks"] = {
         check.name: {"passed": check.passed, "reason": check.reason} for check in outcome.checks

@@ -169,9 +169,8 @@ class _Run:
             logger.exception("%s %s failed", step, partition)
             outcome = Outcome(step, partition, "failed", f"{type(error).__name__}: {error}")
         self.outcomes.append(outcome)
-        if outcome.state not in ("fresh", "nothing"):
-            seconds = time.monotonic() - begun
-            add_to_journal(self.workspace.journal, outcome, pd.Timestamp.now("UTC"), seconds)
+        seconds = time.monotonic() - begun
+        add_to_journal(self.workspace.journal, outcome, pd.Timestamp.now("UTC"), seconds)
         self.watch.ends(outcome)
         return outcome
 

@@ -67,6 +67,12 @@ def test_a_fault_is_told_of_once_a_day_and_when_its_reason_changes(
     assert run("b is damaged", 26) == 1
 
 
+def test_the_figures_of_a_check_are_no_new_reason(told: Told, settings: Settings) -> None:
+    for age in (75, 90):
+        alert_of_run(report(checked(check(False, f"{age} minutes old"))), settings, AT)
+    assert len(told.alerts) == 1
+
+
 def test_a_fault_that_comes_back_is_told_of_again(told: Told, settings: Settings) -> None:
     for each in (failed(), WELL, failed()):
         alert_of_run(report(each), settings, AT)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from roadgraph.batch.journal import add_to_journal, read_journal
+from roadgraph.batch.outcome import Outcome
 from tests.batch.toy import check, checked, failed
 
 AT = pd.Timestamp("2026-01-06T03:00:00Z")
@@ -28,6 +29,13 @@ def test_a_line_that_a_dying_run_left_unfinished_spoils_no_other(tmp_path: Path)
         file.write('{"at": "2026-01')
     add_to_journal(path, failed("two"), AT, 1.0)
     assert [line["reason"] for line in read_journal(path)] == ["one", "two"]
+
+
+def test_a_step_that_made_nothing_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    add_to_journal(path, Outcome("network", "", "fresh", "as it was"), AT, 0.1)
+    add_to_journal(path, Outcome("model", "", "nothing", "not due"), AT, 0.1)
+    assert not path.exists()
 
 
 def test_before_the_first_run_the_journal_is_empty(tmp_path: Path) -> None:

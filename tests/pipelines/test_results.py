@@ -1,15 +1,20 @@
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from roadgraph.batch.journal import read_journal
 from roadgraph.batch.outcome import Outcome
 from roadgraph.errors import DataError, LockError, RoadgraphError, TrackingError
+from roadgraph.settings import Settings
+from roadgraph.workspace import Workspace
 from tests.pipelines.toy import DAY, check, outcome
 
 dg = pytest.importorskip("dagster", reason="the extra 'pipelines' is not installed")
 
 
-def raising(error: RoadgraphError) -> Outcome:
+def raising(settings: Settings, error: RoadgraphError) -> Outcome:
     raise error
 
 
@@ -18,15 +23,25 @@ def test_what_may_go_better_in_a_minute_is_tried_again(error: RoadgraphError) ->
     from pipelines.results import outcome_of
 
     with pytest.raises(type(error)):
-        outcome_of(raising, error)
+        outcome_of(raising, Settings(), error)
 
 
 def test_a_mistake_is_not_tried_again() -> None:
     from pipelines.results import outcome_of
 
     with pytest.raises(dg.Failure, match="no such column") as failed:
-        outcome_of(raising, DataError("no such column"))
+        outcome_of(raising, Settings(), DataError("no such column"))
     assert not failed.value.allow_retries
+
+
+def test_what_a_step_did_stands_in_the_journal_of_the_city(tmp_path: Path) -> None:
+    from pipelines.results import outcome_of
+
+    settings = replace(Settings(), workspace=str(tmp_path))
+    made = outcome("model", "made", "none yet")
+    assert outcome_of(lambda settings: made, settings) == made
+    (line,) = read_journal(Workspace.of(settings).journal)
+    assert (line["step"], line["state"]) == ("model", "made")
 
 
 def test_a_step_that_says_that_it_failed_fails() -> None:
