@@ -182,12 +182,14 @@ def promotion_of(settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY,
     )
     def promotion(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """The decision whether the challenger forecasts from now on; a failed check stops it."""
+        """The decision whether the challenger forecasts from now on.
+
+        A check of the newest day that failed stops it.
+        """
         from roadgraph.verification.checks import failed_checks
 
         last = _last_day_of(context, settings)
-        days = _days_of(context) if _has_days(context) else [last]
-        failed = failed_checks(settings, Workspace.of(settings), days)
+        failed = failed_checks(settings, Workspace.of(settings), [last])
         return _told(outcome_of(steps.make_promotion, settings, last, failed))
 
     return promotion

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from roadgraph.settings import Settings
 
+NEWEST = "newest observation"
+"""What the time of it is called among the things that a forecast depends on."""
+
 LIBRARIES = ("roadgraph", "torch")
 """Other versions of these may forecast otherwise."""
 
@@ -53,7 +56,7 @@ class Clock:
         looked_at = pd.date_range(end=newest, periods=slices, freq=self._step)
         texts = [f"{start.isoformat()} {self._checksums.get(start, '')}" for start in looked_at]
         return {
-            "newest observation": newest.isoformat(),
+            NEWEST: newest.isoformat(),
             "fixes before its time": fingerprint(texts),
         }
 

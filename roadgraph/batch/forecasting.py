@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from roadgraph.batch.clock import Clock, depends_on, look_back_from
+from roadgraph.batch.clock import NEWEST, Clock, depends_on, look_back_from
 from roadgraph.batch.issuer import Issuer
 from roadgraph.batch.outcome import Outcome
 from roadgraph.batch.words import shown_days, told
@@ -77,7 +77,11 @@ def due_forecasts(settings: Settings, span: Span) -> dict[pd.Timestamp, Due]:
             **depends_on(network, settings),
             **clock.data_before(time, manifest["slices"]),
         }
-        reasons = changes(before, now)
+        # When the newest one was is no matter to who reads a list of them.
+        reasons = tuple(
+            f"another {NEWEST}" if reason.startswith(NEWEST) else reason
+            for reason in changes(before, now)
+        )
         if reasons:
             due[time] = Due(reasons, manifest["version"])
     return due

@@ -10,6 +10,7 @@ from roadgraph.batch.observed import observed_time
 from roadgraph.batch.promoting import decided
 from roadgraph.batch.run import night_of
 from roadgraph.batch.span import span_of
+from roadgraph.batch.training import model_due
 from roadgraph.batch.words import told
 from roadgraph.network.importing import stale_network
 from roadgraph.network.network import read_network
@@ -109,8 +110,6 @@ def _forecasts(settings: Settings, span: Span, days: dict[date, tuple[str, ...]]
 
 
 def _night(settings: Settings, asked: Asked, span: Span, now: pd.Timestamp) -> list[Task]:
-    from roadgraph.batch.training import model_due  # brings torch
-
     last = night_of(settings, asked, span, now)
     if last is None:
         return []

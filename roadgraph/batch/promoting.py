@@ -9,7 +9,6 @@ from roadgraph.batch.outcome import Outcome, State
 from roadgraph.batch.training import training_days
 from roadgraph.errors import DataError, PromotionError, RegistryError, TrackingError
 from roadgraph.storage import alone, write_json
-from roadgraph.workflow import run_promotion
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ def promote_unless_checks_failed(
     if failed:
         reasons = [f"{check.name} of {check.day}: {check.reason}" for check in failed]
         return _kept(workspace, last, "nothing", STOPPED, reasons)
+    from roadgraph.workflow import run_promotion  # takes seconds, and most runs have decided
+
     try:
         promotion = run_promotion(settings, days=training_days(settings, last))
     except TrackingError as error:  # the next run asks again

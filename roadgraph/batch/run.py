@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -106,7 +105,7 @@ class _Run:
             return
         span = span_of(self.settings, self.asked, observed, self.now)
         for day in span.over:
-            self._do("quality", str(day), partial(steps.make_quality, self.settings, day))
+            self._do_of_day("quality", steps.make_quality, day, span)
         if self.asked.last == NOW:
             self._do("quality", "", lambda: steps.check_freshness(self.settings, self.now))
         without_model = self._predictions(span)
@@ -137,7 +136,22 @@ class _Run:
 
     def _evaluations(self, span: Span) -> None:
         for day in span.over:
-            self._do("evaluation", str(day), partial(steps.make_evaluation, self.settings, day))
+            self._do_of_day("evaluation", steps.make_evaluation, day, span)
+
+    def _do_of_day(
+        self, step: str, make: Callable[[Settings, date], Outcome], day: date, span: Span
+    ) -> None:
+        """Do a step of a day that is over.
+
+        What the checks of an older day said was told when they were made, and stops nothing now.
+        """
+
+        def made() -> Outcome:
+            outcome = make(self.settings, day)
+            told = outcome.state == "fresh" and day != span.over[-1]
+            return replace(outcome, checks=()) if told else outcome
+
+        self._do(step, str(day), made)
 
     def _slices(self) -> Outcome:
         return steps.make_slices(self.settings, self.asked.slices, self.watch.progress)

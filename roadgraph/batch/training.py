@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from roadgraph.batch.outcome import Outcome
 from roadgraph.calendar import Days
-from roadgraph.comparison.compare import LIBRARIES, NOT_IN_KEY
-from roadgraph.comparison.members import members_of
+from roadgraph.comparison.keys import LIBRARIES, NOT_IN_KEY
 from roadgraph.errors import DataError
-from roadgraph.evaluation.parts import ALL
-from roadgraph.models.registry import model_title
 from roadgraph.network.network import read_network
 from roadgraph.slices.store import stored_days
 from roadgraph.staleness import changes
 from roadgraph.storage import alone, write_json
-from roadgraph.workflow import run_comparison
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -107,6 +103,12 @@ def train_if_due(
         reasons, why_not = model_due(settings, last)
         if not reasons and not forced:
             return Outcome(MODEL, str(last), "nothing", why_not)
+        # They take seconds, and most runs find that no model is due.
+        from roadgraph.comparison.members import members_of
+        from roadgraph.evaluation.parts import ALL
+        from roadgraph.models.registry import model_title
+        from roadgraph.workflow import run_comparison
+
         title = model_title(settings.model, settings.size)
         days = training_days(settings, last)
         first = min(day for day in stored_days(workspace.slices) if day in days)

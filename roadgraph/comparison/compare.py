@@ -16,6 +16,7 @@ from roadgraph import __version__
 from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.comparison.baselines import Roads, baseline_makers, run_baseline
 from roadgraph.comparison.judging import Judge
+from roadgraph.comparison.keys import LIBRARIES, NOT_IN_KEY
 from roadgraph.comparison.members import CONTROL, WITH_GRAPH
 from roadgraph.comparison.observer import Observer
 from roadgraph.comparison.pictures import Scene, draw_pictures
@@ -37,12 +38,6 @@ if TYPE_CHECKING:
     from roadgraph.settings import Settings
 
     Progress = Callable[[str, dict[str, float]], None]
-
-NOT_IN_KEY = ("device", "resume", "seed")
-"""Settings of a training that its figures do not depend on, or that stand beside the key."""
-
-LIBRARIES = ("torch", "torch-geometric", "pytorch-lightning", "lightgbm", "numpy")
-"""Other versions of these may give other figures."""
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,15 @@ from tests.kills import begun, context, duration_s, kill_at, leftovers_of, tree_
 
 KILLS = 50
 FIRST, SECOND = DAYS[:2]
-PROCESSES = context("tests.batch.test_kills")
+PROCESSES = context(
+    "tests.batch.test_kills",
+    # What a run imports only when it needs it, so that a child spends its time on its work.
+    "roadgraph.batch.issuer",
+    "roadgraph.quality.report",
+    "roadgraph.slices.from_probes",
+    "roadgraph.verification.verification",
+    "roadgraph.verification.checks",
+)
 OF_THE_RUN = ("journal.jsonl", "alerts.json")  # what happened, and so of another run another
 
 
@@ -38,7 +46,7 @@ def in_folder(settings: Settings, folder: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def city(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A city whose stores have half a day; the whole day and another one have come since."""
+    """A city whose stores have half a day; the whole day has come since."""
     folder = tmp_path_factory.mktemp("killed")
     settings = in_folder(trained, folder)
     before, root = Workspace.of(trained), Workspace.of(settings).root
@@ -49,37 +57,27 @@ def city(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = pl.read_parquet(fixes_of(trained, FIRST))
     whole.head(len(whole) // 2).write_parquet(fixes_of(settings, FIRST))
     bring_up_to_date(settings, FIRST, FIRST)
-    for day in (FIRST, SECOND):
-        shutil.copyfile(fixes_of(trained, day), fixes_of(settings, day))
+    shutil.copyfile(fixes_of(trained, FIRST), fixes_of(settings, FIRST))
     return folder
 
 
-@pytest.fixture(scope="module")
-def undisturbed(
-    city: Path, trained: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    folder = Path(shutil.copytree(city, tmp_path_factory.mktemp("calm") / "city"))
-    bring_up_to_date(in_folder(trained, folder), FIRST, SECOND)
-    return made(folder)
-
-
 def test_after_a_kill_at_any_moment_the_next_run_ends_in_the_same_bytes(
-    city: Path, undisturbed: dict[str, str], trained: Settings, tmp_path: Path
+    city: Path, trained: Settings, tmp_path: Path
 ) -> None:
-    longest_s = 0.0
+    longest_s, undisturbed = 0.0, {}
     for name in ("warm", "timed"):  # the first one starts the server of the processes
         folder = Path(shutil.copytree(city, tmp_path / name))
-        asked = (in_folder(trained, folder), FIRST, SECOND)
-        longest_s = duration_s(PROCESSES, bring_up_to_date, *asked)
-        assert made(folder) == undisturbed
+        settings = in_folder(trained, folder)
+        longest_s = duration_s(PROCESSES, bring_up_to_date, settings, FIRST, FIRST)
+        undisturbed = made(folder)
     moments = random.Random(6)
     killed = 0
     for number in range(KILLS):
         folder = Path(shutil.copytree(city, tmp_path / str(number)))
         settings = in_folder(trained, folder)
         delay_s = moments.uniform(0, longest_s)
-        killed += kill_at(PROCESSES, delay_s, bring_up_to_date, settings, FIRST, SECOND)
-        bring_up_to_date(settings, FIRST, SECOND)
+        killed += kill_at(PROCESSES, delay_s, bring_up_to_date, settings, FIRST, FIRST)
+        bring_up_to_date(settings, FIRST, FIRST)
         assert made(folder) == undisturbed
         assert leftovers_of(folder) == []
         shutil.rmtree(folder)
@@ -87,14 +85,18 @@ def test_after_a_kill_at_any_moment_the_next_run_ends_in_the_same_bytes(
 
 
 def test_days_in_any_order_on_several_processes_give_the_same_bytes(
-    city: Path, undisturbed: dict[str, str], trained: Settings, tmp_path: Path
+    city: Path, trained: Settings, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(city, tmp_path / "city"))
-    settings = in_folder(trained, folder)
+    in_order, at_once = (Path(shutil.copytree(city, tmp_path / name)) for name in "ab")
+    for folder in (in_order, at_once):
+        shutil.copyfile(fixes_of(trained, SECOND), fixes_of(in_folder(trained, folder), SECOND))
+    for day in (FIRST, SECOND):
+        bring_up_to_date(in_folder(trained, in_order), day, day)
+    settings = in_folder(trained, at_once)
     both = [begun(PROCESSES, bring_up_to_date, settings, day, day) for day in (SECOND, FIRST)]
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     bring_up_to_date(settings, FIRST, SECOND)
-    assert made(folder) == undisturbed
-    assert leftovers_of(folder) == []
+    assert made(at_once) == made(in_order)
+    assert leftovers_of(at_once) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from roadgraph.batch import promoting
+from roadgraph import workflow
 from roadgraph.batch.promoting import STOPPED, decided, promote_unless_checks_failed
 from roadgraph.errors import DataError, PromotionError, RegistryError, TrackingError
 from roadgraph.promotion.decision import decide_unopposed
@@ -41,7 +41,7 @@ class Registry:
 
 def answering(patch: pytest.MonkeyPatch, answer: Promotion | Exception) -> Registry:
     registry = Registry(answer)
-    patch.setattr(promoting, "run_promotion", registry)
+    patch.setattr(workflow, "run_promotion", registry)
     return registry
 
 

@@ -217,3 +217,11 @@ def test_a_damaged_forecast_is_issued_again(trained: Settings, tmp_path: Path) -
     report = run(settings, DAYS[0], FOURTH)
     assert states(report)["predictions"] == ["made"]
     assert path.read_bytes() == good
+
+
+def test_the_checks_of_older_days_are_told_once(trained: Settings, tmp_path: Path) -> None:
+    settings = copy_of(trained, tmp_path)
+    assert run(settings, FIFTH, FIFTH).exit_code == ExitCode.CHECKS
+    assert run(settings, FIFTH, FIFTH).exit_code == ExitCode.CHECKS, "it is the newest day still"
+    # Nothing can be said of the first Saturday.
+    assert run(settings, FIFTH, date(2026, 1, 10)).exit_code == ExitCode.OK
