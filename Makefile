@@ -52,7 +52,7 @@ screenshots: setup
 	@.venv/bin/python data/screenshots/make_screenshots.py
 
 bench: setup
-	@for name in gcn_layer gat_layer matching slicing many_fixes tracking pipeline; do \
+	@for name in gcn_layer gat_layer matching slicing many_fixes tracking prediction pipeline; do \
 	  .venv/bin/python benchmarks/$$name.py || exit; echo; \
 	done
 

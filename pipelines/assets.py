@@ -3,7 +3,7 @@
 # Dagster reads the annotations of an asset, so they are not put off as in other modules.
 import warnings
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -186,11 +186,8 @@ def promotion_of(settings: Settings) -> dg.AssetsDefinition:
 
         A check of the newest day that failed stops it.
         """
-        from roadgraph.verification.checks import failed_checks
-
         last = _last_day_of(context, settings)
-        failed = failed_checks(settings, Workspace.of(settings), [last])
-        return _told(outcome_of(steps.make_promotion, settings, last, failed))
+        return _told(outcome_of(steps.make_promotion, settings, last))
 
     return promotion
 
@@ -253,11 +250,13 @@ def _span_of(context: dg.AssetExecutionContext, settings: Settings) -> Span:
     window = context.partition_time_window
     first, after = (pd.Timestamp(end.timestamp(), unit="s", tz=zone) for end in window)
     last = after - pd.Timedelta(minutes=minutes)
+    catching_up = ISSUED in context.run.tags
+    back = timedelta(days=settings.pipeline.catch_up_days - 1 if catching_up else 0)
     return Span(
-        first=first.date(),
+        first=first.date() - back,
         last=last.date(),
         end=last.tz_convert("UTC"),
-        catching_up=ISSUED in context.run.tags,
+        catching_up=catching_up,
         zone=zone,
         slice_minutes=minutes,
     )

@@ -26,11 +26,13 @@ class Partitions:
         days: local days, the one that is not over yet among them.
         times: ends of slices, up to the newest one.
         slice_minutes: length of a slice.
+        shift_min: how many minutes after a local hour the first slice of it begins.
     """
 
     days: dg.TimeWindowPartitionsDefinition
     times: dg.TimeWindowPartitionsDefinition
     slice_minutes: int
+    shift_min: int
 
     def day_key(self, newest: pd.Timestamp) -> str:
         """Return the day of the slice that ends at ``newest``."""
@@ -54,25 +56,37 @@ def partitions_of(settings: Settings, now: pd.Timestamp) -> Partitions:
     """
     first = _first_day(settings, now)
     zone, minutes = settings.city.timezone, settings.slices.minutes
+    shift = shift_min(minutes, zone, now)
     # One window more than are over: today, and the slice that has just begun when one has ended.
     return Partitions(
         days=dg.DailyPartitionsDefinition(
             start_date=first.isoformat(), timezone=zone, end_offset=1
         ),
         times=dg.TimeWindowPartitionsDefinition(
-            cron_schedule=cron_of(minutes, 0),
-            start=f"{first}T00:00",
+            cron_schedule=cron_of(minutes, shift),
+            start=f"{first}T00:{shift:02d}",
             fmt="%Y-%m-%dT%H:%M",
             timezone=zone,
             end_offset=1,
         ),
         slice_minutes=minutes,
+        shift_min=shift,
     )
 
 
-def cron_of(slice_minutes: int, wait_min: int) -> str:
-    """Return the cron line of the minutes that lie ``wait_min`` after the end of a slice."""
-    minutes = sorted((end + wait_min) % 60 for end in range(0, 60, slice_minutes))
+def shift_min(slice_minutes: int, zone: str, now: pd.Timestamp) -> int:
+    """Return how many minutes after a local hour the first slice of it begins.
+
+    Slices begin at whole multiples of their length in UTC, and some zones are half an hour off.
+    """
+    offset = now.tz_convert(zone).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds() // 60) % slice_minutes
+
+
+def cron_of(slice_minutes: int, after_min: int) -> str:
+    """Return the minutes that lie ``after_min`` after whole multiples of a slice's length."""
+    minutes = sorted((end + after_min) % 60 for end in range(0, 60, slice_minutes))
     return f"{','.join(str(minute) for minute in minutes)} * * * *"
 
 

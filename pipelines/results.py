@@ -34,13 +34,19 @@ def outcome_of(step: Callable[..., Outcome], settings: Settings, *arguments: Any
     begun = time.monotonic()
     try:
         outcome = step(settings, *arguments)
-    except (LockError, TrackingError):
-        raise
     except RoadgraphError as error:
+        name = step.__name__.removeprefix("make_")
+        _note(Outcome(name, "", "failed", str(error)), settings, begun)
+        if isinstance(error, LockError | TrackingError):
+            raise
         raise dg.Failure(str(error), allow_retries=False) from error
+    _note(outcome, settings, begun)
+    return outcome
+
+
+def _note(outcome: Outcome, settings: Settings, begun: float) -> None:
     seconds = time.monotonic() - begun
     add_to_journal(Workspace.of(settings).journal, outcome, pd.Timestamp.now("UTC"), seconds)
-    return outcome
 
 
 def failure(outcome: Outcome) -> dg.Failure:

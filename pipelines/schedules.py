@@ -53,7 +53,7 @@ def every_slice_of(
     @dg.schedule(
         name="every_slice",
         job=job,
-        cron_schedule=cron_of(partitions.slice_minutes, wait_min),
+        cron_schedule=cron_of(partitions.slice_minutes, partitions.shift_min + wait_min),
         execution_timezone=settings.city.timezone,
         description="The slices of today; the forecasts follow.",
     )

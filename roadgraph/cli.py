@@ -449,9 +449,10 @@ def predict(
     at: Annotated[
         str | None,
         typer.Option(
-            help="Time to forecast from, on the city's clock (2026-01-18T07:15) or with its offset "
-            "(2026-01-18T00:15Z); what was observed later is not looked at.  [default: the end of "
-            "the newest slice]",
+            help="Time to forecast from: now, or a date and time on the city's clock "
+            "(2026-01-18T07:15) or with its offset (2026-01-18T00:15Z). Slices that end later are "
+            "not looked at, nor are later fixes of --fixes; but in stored slices the speeds of a "
+            "trip under way may rest on its later fixes.  [default: the end of the newest slice]",
             show_default=False,
         ),
     ] = None,
@@ -514,9 +515,7 @@ def _predict(
 
         if bundle is None and trained_here:
             bundle = trained_bundle(settings)
-        predicted = run_prediction(
-            settings, bundle, out, model or CHAMPION, given or NEWEST, draw
-        )
+        predicted = run_prediction(settings, bundle, out, model or CHAMPION, given or NEWEST, draw)
     if predicted.account is not None:
         account = predicted.account
         screen.print(

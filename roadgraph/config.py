@@ -146,7 +146,17 @@ def _faults_of_task(settings: Settings) -> list[str]:
         )
     if 64 % settings.model.heads:
         faults.append(f"model.heads: must divide 64 (found {settings.model.heads})")
-    return faults
+    return faults + _faults_of_pipeline(settings)
+
+
+def _faults_of_pipeline(settings: Settings) -> list[str]:
+    least, days = settings.pipeline.first_training_days, settings.pipeline.training_days
+    if days >= least:
+        return []
+    return [
+        f"pipeline.training_days: must not be less than pipeline.first_training_days={least}, or "
+        f"no model is ever trained (found {days})"
+    ]
 
 
 def _faults_of_city_and_labels(settings: Settings) -> list[str]:

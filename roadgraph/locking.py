@@ -11,15 +11,16 @@ import sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from roadgraph.errors import LockError
+from roadgraph.masking import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
 QUIET_S = 2.0  # a wait that is shorter is not worth a word
 
@@ -33,7 +34,7 @@ class Owner:
     Attributes:
         host: name of the machine.
         pid: number of the process there.
-        command: what it was started with.
+        command: what it was started with, without the values of settings.
         since: when it got the lock, ISO 8601 in UTC.
     """
 
@@ -46,7 +47,7 @@ class Owner:
     def here(cls) -> Owner:
         """Return this process, as the owner from now on."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(socket.gethostname(), os.getpid(), shlex.join(sys.argv), now)
+        return cls(socket.gethostname(), os.getpid(), _command(sys.argv), now)
 
     @classmethod
     def of(cls, path: Path) -> Owner | None:
@@ -129,6 +130,13 @@ def _acquire(lock: FileLock, path: Path, place: Path, patience_s: float | None) 
             "(pipeline.patience_s); wait for its end, or end it; if it ran on another machine "
             f"that is gone, remove {lock.lock_file}"
         ) from None
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return a command for others to read: a setting's value may be a secret, so its name stays."""
+    program, *others = arguments
+    names = [text.partition("=")[0] for text in others]
+    return without_secrets(shlex.join([Path(program).name, *names]))
 
 
 def _told(owner: Owner | None, path: Path) -> tuple[str, Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from roadgraph.errors import SettingsError
 from roadgraph.models.registry import model_title
 from roadgraph.network.network import read_network
 from roadgraph.predict.files import refuse_file, write_predictions
-from roadgraph.predict.given_slices import given_slices
+from roadgraph.predict.forecaster import Forecaster
+from roadgraph.predict.given_slices import given_slices, is_store
 from roadgraph.predict.newest_slices import newest_slices
-from roadgraph.predict.predictions import floored, predict_at, signed
+from roadgraph.predict.predictions import floored, predict_by, signed
 from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
 from roadgraph.slices.store import stored_slice_minutes
 from roadgraph.tracking.versions import CHAMPION
@@ -38,8 +40,8 @@ class Given:
     """What a forecast is made from, where it is not the newest of the store of slices.
 
     Attributes:
-        at: the time to forecast from, as people write it; on the city's clock unless it names its
-            offset. None is the end of the newest slice.
+        at: the time to forecast from, as :func:`asked_time` reads it. None is the end of the newest
+            slice.
         slices: file or folder of slices to look at in the place of the store.
         fixes: file or folder of raw fixes to look at in the place of the store.
     """
@@ -114,44 +116,44 @@ def run_prediction(
     path = out or workspace.predictions
     refuse_file(path, network)
     at = None if given.at is None else asked_time(given.at, city_zone(bundle.timezone))
-    slices, minutes, account = _slices(settings, given, bundle, network, at)
-    table = predict_at(
-        bundle,
-        network,
-        slices,
-        minutes,
-        at,
-        settings.evaluation.abstain_below,
-        workspace.bundles,
-    )
-    made_by = {"bundle": bundle.title, "seen_until": bundle.seen.until.isoformat()}
+    forecaster = Forecaster.of(bundle, network, workspace.bundles)
+    slices, minutes, account = _slices(settings, given, forecaster, network, at)
+    table = predict_by(forecaster, slices, minutes, at, settings.evaluation.abstain_below)
+    made_by = {"bundle": bundle.title, "seen_until": forecaster.seen_until.isoformat()}
+    if forecaster.others:
+        made_by["other_bundles"] = ", ".join(forecaster.others)
     if registered is not None:
         made_by |= {"registered": str(registered), "run_id": registered.version.run_id}
+    again = path.exists()
     write_predictions(signed(table, made_by), path, network)
-    files = (path, *_map(table, bundle, network, path.with_suffix(".png"), draw))
-    return Predicted(files, bundle.title, registered, account)
+    picture = path.with_suffix(".png")
+    drawn = draw and _draw_map(table, bundle, network, picture)
+    if draw and not drawn and again:
+        picture.unlink(missing_ok=True)  # that of the forecast before would pass for this one's
+    return Predicted((path, picture) if drawn else (path,), bundle.title, registered, account)
 
 
 def asked_time(text: str, zone: ZoneInfo) -> pd.Timestamp:
     """Return the moment that ``text`` names.
 
     Args:
-        text: such as ``2026-01-18T07:15`` on the city's clock, or with an offset, such as
-            ``2026-01-18T00:15Z``.
+        text: ISO 8601 with a date, such as ``2026-01-18T07:15`` on the city's clock, or with an
+            offset, such as ``2026-01-18T00:15Z``; or ``now``.
         zone: the city's time zone.
 
     Raises:
         SettingsError: it is no time, or one that the city's clock shows twice or never.
     """
+    if text == "now":
+        return pd.Timestamp.now("UTC")
     try:
-        time = pd.Timestamp(text)
+        # pandas would take 07:15 or today for a time of this machine's clock.
+        time = pd.Timestamp(datetime.fromisoformat(text))
     except ValueError as error:
         raise SettingsError(
-            f"--at {text}: no time; write one such as 2026-01-18T07:15 (the city's clock) or "
-            "2026-01-18T00:15Z"
+            f"--at {text}: no time; write now, or a date and time such as 2026-01-18T07:15 (the "
+            "city's clock) or 2026-01-18T00:15Z"
         ) from error
-    if pd.isna(time):
-        raise SettingsError(f"--at {text}: no time; write one such as 2026-01-18T07:15")
     if time.tzinfo is not None:
         return time
     try:
@@ -164,37 +166,35 @@ def asked_time(text: str, zone: ZoneInfo) -> pd.Timestamp:
 
 
 def _slices(
-    settings: Settings, given: Given, bundle: Bundle, network: Network, at: pd.Timestamp | None
+    settings: Settings,
+    given: Given,
+    forecaster: Forecaster,
+    network: Network,
+    at: pd.Timestamp | None,
 ) -> tuple[pa.Table, int, SlicesReport | None]:
     """Return the slices to look at, their length in minutes and the account of given fixes."""
-    if given.slices is not None:
-        return *given_slices(given.slices, bundle.slice_minutes), None
+    minutes = forecaster.bundle.slice_minutes
     if given.fixes is not None:
         from roadgraph.predict.given_fixes import slices_of_fixes
 
-        minutes = bundle.slice_minutes
-        slices, account = slices_of_fixes(given.fixes, settings, network, minutes)
+        last = None if at is None else floored(at, forecaster.step)
+        slices, account = slices_of_fixes(given.fixes, settings, network, minutes, last)
         return slices, minutes, account
-    folder = Workspace.of(settings).slices
+    if given.slices is not None and not is_store(given.slices):
+        return given_slices(given.slices, minutes), minutes, None
+    folder = given.slices or Workspace.of(settings).slices
     minutes = stored_slice_minutes(folder)
     zone = city_zone(settings.city.timezone)
     last = None if at is None else floored(at, pd.Timedelta(minutes=minutes))
-    return newest_slices(folder, zone, minutes, last), minutes, None
+    return newest_slices(folder, zone, minutes, forecaster.slices, last), minutes, None
 
 
-def _map(
-    table: pa.Table, bundle: Bundle, network: Network, picture: Path, draw: bool
-) -> tuple[Path, ...]:
-    """Draw the map, where there is something to draw."""
-    if (
-        not draw
-        or not network.has_geometry
-        or "congestion" not in bundle.options.tasks
-        or not len(table)
-    ):
-        picture.unlink(missing_ok=True)  # one of an earlier forecast would pass for this one's
-        return ()
+def _draw_map(table: pa.Table, bundle: Bundle, network: Network, picture: Path) -> bool:
+    """Draw the map and return True, or False where there is nothing to draw."""
+    has_classes = "congestion" in bundle.options.tasks
+    if not network.has_geometry or not has_classes or not len(table):
+        return False
     from roadgraph.report.plots import plot_predictions
 
     plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
-    return (picture,)
+    return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roadgraph.errors import DataError, nearest
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
 UTC = pa.timestamp("us", tz="UTC")
 
 
-def read_whole(path: Path) -> pa.Table:
+def read_whole(
+    path: Path, columns: Sequence[str] | None = None, rows: pc.Expression | None = None
+) -> pa.Table:
     """Read a Parquet file that roadgraph or its sample wrote.
+
+    Args:
+        path: the file.
+        columns: that are read; by default all of them.
+        rows: which rows are read; by default all of them.
 
     Raises:
         DataError: the file is damaged.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, columns=None if columns is None else [*columns], filters=rows)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} is damaged ({reason}); make it again") from error
@@ -244,7 +252,7 @@ PREDICTIONS = Table(
         ("speed", pa.float32(), "km/h"),
         ("speed_p10", pa.float32(), "km/h"),
         ("speed_p90", pa.float32(), "km/h"),
-        ("observed", pa.bool_(), "a probe was on the segment in the newest slice"),
+        ("observed", pa.bool_(), "a probe was on the segment in the slice that ended at issued_at"),
         (
             "data_age_min",
             pa.int32(),
@@ -253,7 +261,8 @@ PREDICTIONS = Table(
         (
             "segment_age_min",
             pa.int32(),
-            "min, the same of this segment; null: not observed in the days looked at",
+            "min, the same of this segment, as known when it was issued: fixes that come late for "
+            "it alone do not make the forecast anew; null: not observed in the 24 h before",
         ),
         ("basis", pa.string(), "one of BASES"),
         ("new_segment", pa.bool_(), "added to the network since the model was trained"),
@@ -262,8 +271,10 @@ PREDICTIONS = Table(
 )
 
 BASES = ("observations", "history")
-"""What a row of predictions rests on: the model, which saw the newest observations; or, beyond the
-model's reach from those, on what is typical of the segment at that time of the week alone."""
+"""What a row of predictions rests on. ``observations``: on what the model says from the newest
+slice with any observation, ``data_age_min`` before ``issued_at``, whether or not this segment was
+in it. ``history``: the time lies beyond the farthest horizon from that slice, so on what is typical
+of the segment at that time of the week alone; it has neither probabilities nor an interval."""
 
 TRUTH = Table(
     "truth",

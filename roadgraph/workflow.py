@@ -83,9 +83,7 @@ def run_network(settings: Settings) -> tuple[ImportedNetwork, Workspace]:
     """Import the city's network and write it, with its account and picture, to the workspace."""
     workspace = Workspace.of(settings)
     imported = import_network(settings)
-    write_import(imported, settings, workspace.network)
-    if imported.network.has_geometry:
-        plot_network(imported.network, workspace.network / "network.png")
+    write_import(imported, settings, workspace.network, plot_network)
     return imported, workspace
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,17 +13,23 @@ import pandas as pd
 import pytest
 
 from roadgraph import cli, prediction, workflow
+from roadgraph.batch.asked import Asked
+from roadgraph.batch.outcome import Outcome, RunReport
+from roadgraph.batch.plan import Task
+from roadgraph.batch.run import Watch
 from roadgraph.comparison.recorder import Recorded
 from roadgraph.errors import LockError
 from roadgraph.network.carry_over import read_carry_over
 from roadgraph.promotion.decision import decide, decide_unopposed
 from roadgraph.promotion.fetching import RegisteredBundle
 from roadgraph.promotion.promoting import Promotion
+from roadgraph.quality.checks import Check
 from roadgraph.settings import Settings
 from roadgraph.slices.report import SlicesReport
 from roadgraph.tracking.outbox import Left
 from roadgraph.tracking.overview import Tracking
 from roadgraph.tracking.versions import Version
+from tests.kills import leftovers_of, tree_of
 from tests.promotion.toy import contest_by_hand
 from tests.toy import crossroads_network, straight_network, write_road_layer
 from tests.toy_city import write_city
@@ -226,11 +233,12 @@ def test_an_error_leaves_nothing_half_written(
     empty = tmp_path / "empty.parquet"
     empty.write_bytes(b"")
     work = tmp_path / "city" / "work"
-    before = sorted(work.rglob("*"))
+    before = tree_of(work)
     code, _, err = run(monkeypatch, capsys, "slices", *city, f"city.fixes={empty}")
     assert code == 2
     assert "empty.parquet" in err
-    assert sorted(work.rglob("*")) == before
+    assert tree_of(work) == before
+    assert leftovers_of(work) == []
 
 
 def test_doctor_tells_versions_devices_and_extras(
@@ -574,3 +582,88 @@ def test_a_store_that_another_run_is_at_ends_with_75(
     code, _, err = run(monkeypatch, capsys, "network", f"workspace={tmp_path}")
     assert code == 75
     assert err.endswith("error: process 7 has held the store for 12 min")
+
+
+def ran(monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome) -> list[Asked]:
+    """Let a scheduled run come to ``outcomes``; return what is asked for."""
+    asked_for: list[Asked] = []
+
+    def run_batch(settings: Settings, asked: Asked, watch: Watch) -> RunReport:
+        asked_for.append(asked)
+        for outcome in outcomes:
+            watch.progress("matching fixes", 1.0)
+            watch.ends(outcome)
+        return RunReport(outcomes)
+
+    monkeypatch.setattr("roadgraph.batch.run.run_batch", run_batch)
+    return asked_for
+
+
+DAY = date(2026, 1, 5)
+MADE = Outcome("slices", "2026-01-05", "made", "none yet", {"rows in": 1234})
+FRESH = Outcome("network", "", "fresh", "as it was")
+BROKEN = Outcome("slices", "", "failed", "a.parquet is damaged")
+FEW = Check("coverage", DAY, False, "1% of the cells were observed", {})
+CHECKED = Outcome("quality", "2026-01-05", "made", "none yet", {}, (FEW,))
+
+
+def test_run_shows_what_was_made_and_leaves_out_what_was_fresh(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ran(monkeypatch, FRESH, MADE)
+    options = ["--from", "2026-01-05", "--to", "2026-01-11", "--steps", "network,slices"]
+    code, out, err = run(monkeypatch, capsys, "run", *options)
+    assert code == 0, err
+    assert asked == [Asked(DAY, date(2026, 1, 11), ("network", "slices"))]
+    assert out.splitlines() == [
+        "made: slices 2026-01-05: none yet (rows in 1,234)",
+        "1 made, 0 failed, 0 checks failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code", "told"),
+    [
+        ((BROKEN, MADE), 1, "failed: slices: a.parquet is damaged"),
+        ((CHECKED,), 3, "check failed: coverage 2026-01-05: 1% of the cells were observed"),
+        ((Outcome("slices", "", "busy", "pid 7 holds it"),), 75, "busy: slices: pid 7 holds it"),
+    ],
+)
+def test_run_ends_with_a_code_that_says_how_it_went(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcomes: tuple[Outcome, ...],
+    code: int,
+    told: str,
+) -> None:
+    ran(monkeypatch, *outcomes)
+    found, out, _ = run(monkeypatch, capsys, "run")
+    assert found == code
+    assert told in out
+
+
+def test_run_refuses_options_that_make_no_sense(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(monkeypatch, capsys, "run", "--from", "yesterday")
+    assert code == 2
+    assert "--from yesterday: is no day; write it as 2026-01-05" in err
+
+
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [
+        ([Task("model", "2026-01-05", "none yet")], "would make: model 2026-01-05: none yet"),
+        ([], "nothing to do: all of it is there and as new"),
+    ],
+)
+def test_a_dry_run_lists_what_would_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tasks: list[Task],
+    told: str,
+) -> None:
+    monkeypatch.setattr("roadgraph.batch.plan.plan_batch", lambda *asked: tasks)
+    code, out, err = run(monkeypatch, capsys, "run", "--dry-run")
+    assert code == 0, err
+    assert out.splitlines() == [told]

@@ -12,9 +12,9 @@ PACKAGE = Path(roadgraph.__file__).parent
 
 # In the order in which the data goes; a part may import what stands before it.
 LAYERS = [
-    {"errors", "units", "markdown", "processes", "exchange"},
+    {"errors", "units", "markdown", "processes", "exchange", "masking"},
     {"locking"},
-    {"storage", "schema", "settings", "masking"},
+    {"storage", "schema", "settings"},
     {"calendar", "workspace", "staleness"},
     {"config"},
     {"network"},

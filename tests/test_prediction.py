@@ -3,18 +3,21 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.config import load_settings
-from roadgraph.errors import SettingsError
+from roadgraph.errors import DataError, SettingsError
 from roadgraph.network.network import write_network
+from roadgraph.predict.given_fixes import slices_of_fixes
+from roadgraph.predict.predictions import predict_at
 from roadgraph.prediction import Given, asked_time, run_prediction
 from roadgraph.settings import Settings
 from roadgraph.slices.store import write_days
-from roadgraph.training.bundle import Bundle, write_bundle
+from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.workspace import Workspace
 from tests.predict.toy import END, NETWORK, SETTINGS, SLICES_TABLE, trained_bundle
 from tests.toy import drive, write_fixes
@@ -48,13 +51,22 @@ def test_a_time_is_the_citys_clock_unless_it_names_its_offset() -> None:
     assert asked_time("2026-07-01T08:00", BERLIN) == pd.Timestamp("2026-07-01T06:00Z")
     assert asked_time("2026-07-01T08:00Z", BERLIN) == pd.Timestamp("2026-07-01T08:00Z")
     assert asked_time("2026-07-01 08:00+07:00", BERLIN) == pd.Timestamp("2026-07-01T01:00Z")
+    assert asked_time("2026-07-01", BERLIN) == pd.Timestamp("2026-06-30T22:00Z")
+
+
+def test_now_is_the_same_moment_on_every_clock() -> None:
+    before = pd.Timestamp.now("UTC")
+    assert before <= asked_time("now", BERLIN) <= pd.Timestamp.now("UTC")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tomorrow evening", "no time; write one such as"),
-        ("NaT", "no time; write one such as"),
+        ("tomorrow evening", "no time; write now, or a date and time such as"),
+        ("NaT", "no time; write now"),
+        ("today", "no time; write now"),
+        ("07:15", "no time; write now"),
+        ("1768700000", "no time; write now"),
         ("2026-03-29T02:30", "twice or never"),
         ("2026-10-25T02:30", "twice or never"),
     ],
@@ -92,11 +104,72 @@ def test_given_fixes_become_slices_for_this_forecast_alone(city: Settings, tmp_p
     assert sorted(Workspace.of(city).root.rglob("*.parquet")) == before
 
 
+def test_a_given_store_is_read_as_the_citys_own(city: Settings, tmp_path: Path) -> None:
+    stored = Workspace.of(city).slices.rename(tmp_path / "other")
+    write_days(SLICES_TABLE.slice(0, 3), Workspace.of(city).slices, ZoneInfo("UTC"), 15, {})
+    at = END - pd.Timedelta(hours=3)
+    out = tmp_path / "out.parquet"
+    given = Given(at=at.isoformat(), slices=stored)
+    run_prediction(city, bundle_of(city), out, given=given, draw=False)
+    bundle = read_bundle(bundle_of(city))
+    assert pq.read_table(out).equals(predict_at(bundle, NETWORK, SLICES_TABLE, 15, at))
+
+
+def test_fixes_of_after_the_time_are_not_looked_at(city: Settings, tmp_path: Path) -> None:
+    # A drive of 140 s that is under way at 00:15, and another one that begins later.
+    at = pd.Timestamp("2026-01-05T00:15:00Z")
+    trip = drive("v1", at - pd.Timedelta(seconds=80), every_s=20)
+    rows = pl.concat([trip, drive("v2", at + pd.Timedelta(hours=1))])
+    known = trip.head(5)
+    outs = []
+    for name, given, time in (("all", rows, at.isoformat()), ("known", known, None)):
+        fixes = write_fixes(given, tmp_path / f"{name}.csv")
+        table, account = slices_of_fixes(fixes, city, NETWORK, 15, time and pd.Timestamp(time))
+        assert account.rows_in == len(given) == account.rows_used + sum(account.refused.values())
+        outs.append(table)
+    assert outs[0].equals(outs[1])
+    hindsight, _ = slices_of_fixes(tmp_path / "all.csv", city, NETWORK, 15)
+    assert not hindsight.filter(pc.less(hindsight["slice_start"], pa.scalar(at))).equals(outs[0])
+    refused = {"after_the_time": len(rows) - len(known)}
+    fixes = tmp_path / "all.csv"
+    predicted = run_prediction(
+        city, bundle_of(city), tmp_path / "a.csv", given=Given(at.isoformat(), fixes=fixes)
+    )
+    assert predicted.account is not None
+    assert predicted.account.refused == refused
+    with pytest.raises(
+        DataError, match=r"all\.csv: no fix that can be used is of 2026-01-05T00:00"
+    ):
+        slices_of_fixes(fixes, city, NETWORK, 15, pd.Timestamp("2026-01-05T00:00Z"))
+
+
 def test_the_map_is_drawn_unless_told_otherwise(city: Settings, tmp_path: Path) -> None:
     out = tmp_path / "out.geojson"
-    assert run_prediction(city, bundle_of(city), out).files == (out, out.with_suffix(".png"))
+    picture = out.with_suffix(".png")
+    picture.write_bytes(b"somebody's")
     assert run_prediction(city, bundle_of(city), out, draw=False).files == (out,)
-    assert not out.with_suffix(".png").exists()
+    assert picture.read_bytes() == b"somebody's"
+    assert run_prediction(city, bundle_of(city), out).files == (out, picture)
+    assert picture.read_bytes() != b"somebody's"
+
+
+def test_where_there_is_no_map_to_draw_that_of_the_forecast_before_goes(
+    city: Settings, tmp_path: Path
+) -> None:
+    bundle = read_bundle(bundle_of(city))
+    hidden = replace(bundle, settings={**bundle.settings, "task": "estimate_hidden"})
+    folder = tmp_path / "hidden"
+    write_bundle(hidden, folder)
+    # Every segment was observed in this slice, so there is nothing to estimate.
+    given = Given(at=(END - pd.Timedelta(hours=1)).isoformat())
+    for name in ("new.geojson", "again.geojson"):
+        out = tmp_path / name
+        out.with_suffix(".png").touch()
+        if name == "again.geojson":
+            out.touch()
+        assert run_prediction(city, folder, out, given=given).files == (out,)
+    assert (tmp_path / "new.png").exists()
+    assert not (tmp_path / "again.png").exists()
 
 
 def test_a_registered_model_is_not_asked_for_where_a_bundle_is_named(city: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,8 +13,12 @@ from roadgraph.storage import alone, write_json
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roadgraph.batch.outcome import RunReport
     from roadgraph.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 REMIND_AFTER = pd.Timedelta(hours=24)
 
@@ -35,23 +40,52 @@ def alert_of_run(report: RunReport, settings: Settings, now: pd.Timestamp) -> li
     path = Workspace.of(settings).alerts
     found = {_key(alert): (step, alert) for step, alert in alerts_of(report, settings, now)}
     done = {outcome.step for outcome in report.outcomes}
-    with alone(path):
-        known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        # What another run looks after stays; what this one looked at and is well now goes.
-        still = {
-            key: fault for key, fault in known.items() if key in found or fault["step"] not in done
+    try:
+        with alone(path):
+            return _send(found, done, path, settings, now)
+    except OSError as error:
+        # A full disk is a thing to be told of; that it was told cannot be kept then.
+        logger.error("%s cannot be written (%s); all faults are told of", path, error)
+        return send_alert([alert for _, alert in found.values()], settings.pipeline)
+
+
+def _send(
+    found: dict[str, tuple[str, Alert]],
+    done: set[str],
+    path: Path,
+    settings: Settings,
+    now: pd.Timestamp,
+) -> list[str]:
+    known = _told_before(path)
+    # What another run looks after stays; what this one looked at and is well now goes.
+    still = {
+        key: fault for key, fault in known.items() if key in found or fault["step"] not in done
+    }
+    due = {key: each for key, each in found.items() if _is_due(each[1], known.get(key), now)}
+    unsent = send_alert([alert for _, alert in due.values()], settings.pipeline)
+    if not unsent:
+        at = now.isoformat(timespec="seconds")
+        still |= {
+            key: {"step": step, "reason": alert.reason, "told_at": at}
+            for key, (step, alert) in due.items()
         }
-        due = {key: each for key, each in found.items() if _is_due(each[1], known.get(key), now)}
-        unsent = send_alert([alert for _, alert in due.values()], settings.pipeline)
-        if not unsent:
-            at = now.isoformat(timespec="seconds")
-            still |= {
-                key: {"step": step, "reason": alert.reason, "told_at": at}
-                for key, (step, alert) in due.items()
-            }
-        if still != known:
-            write_json(path, still)
+    if still != known:
+        write_json(path, still)
     return unsent
+
+
+def _told_before(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return {
+            key: {name: fault[name] for name in ("step", "reason", "told_at")}
+            for key, fault in content.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        logger.warning("%s is damaged and begun anew; what was told before is told again", path)
+        return {}
 
 
 def alerts_of(report: RunReport, settings: Settings, now: pd.Timestamp) -> list[tuple[str, Alert]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from roadgraph.batch.clock import NEWEST, Clock, depends_on, look_back_from
 from roadgraph.batch.issuer import Issuer
 from roadgraph.batch.outcome import Outcome
 from roadgraph.batch.words import shown_days, told
-from roadgraph.errors import DataError, NothingRegisteredError
+from roadgraph.errors import DataError, NothingRegisteredError, RoadgraphError
 from roadgraph.network.network import read_network
 from roadgraph.predict.store import forecasts_of_days, read_manifest, stored_times
 from roadgraph.slices.store import read_slices
@@ -18,14 +19,19 @@ from roadgraph.storage import alone
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
 
     import pandas as pd
 
     from roadgraph.batch.span import Span
+    from roadgraph.network.network import Network
     from roadgraph.settings import Settings
 
 PREDICTIONS = "predictions"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,12 @@ class Due:
 
     Attributes:
         reasons: why.
-        version: of the registered model that issued it before, and so issues it again; "" for one
-            that was never issued, or not by a registered model.
+        model: identity of the model that issued it before, and so issues it again; empty for one
+            that was never issued.
     """
 
     reasons: tuple[str, ...]
-    version: str = ""
+    model: Mapping[str, str] = field(default_factory=dict)
 
 
 def due_forecasts(settings: Settings, span: Span) -> dict[pd.Timestamp, Due]:
@@ -59,6 +65,7 @@ def due_forecasts(settings: Settings, span: Span) -> dict[pd.Timestamp, Due]:
     # The end may be the midnight that the next day begins with.
     last = span.end.tz_convert(span.zone).date()
     stored = forecasts_of_days(workspace.forecasts, span.first, last)
+    shared = depends_on(network, settings)
     due = {}
     for time in wanted_times(span, list(stored), workspace):
         if clock.newest(time) is None:
@@ -74,7 +81,7 @@ def due_forecasts(settings: Settings, span: Span) -> dict[pd.Timestamp, Due]:
         before = manifest["depends_on"]
         now = {
             **before,
-            **depends_on(network, settings),
+            **shared,
             **clock.data_before(time, manifest["slices"]),
         }
         # When the newest one was is no matter to who reads a list of them.
@@ -83,7 +90,7 @@ def due_forecasts(settings: Settings, span: Span) -> dict[pd.Timestamp, Due]:
             for reason in changes(before, now)
         )
         if reasons:
-            due[time] = Due(reasons, manifest["version"])
+            due[time] = Due(reasons, manifest["model"])
     return due
 
 
@@ -115,8 +122,9 @@ def make_forecasts(
 ) -> Outcome:
     """Issue the forecasts of a span that are missing or stale.
 
-    One that was issued before is issued again by the version that issued it first, where the
-    registry still has it, so that late fixes change what rests on them and nothing else.
+    One that was issued before is issued again by the version that issued it first, where there
+    still is one, so that late fixes change what rests on them and nothing else. Where that one
+    cannot forecast any more, as the network is another one, the forecast stays as it was issued.
 
     Args:
         settings: of the city.
@@ -130,32 +138,58 @@ def make_forecasts(
     workspace = Workspace.of(settings)
     with alone(workspace.forecasts, settings.pipeline.patience_s):
         due = due_forecasts(settings, span)
-        days = sorted({time.tz_convert(span.zone).date() for time in due})
+        days = shown_days({_day(time, span) for time in due})
         if not due:
-            return Outcome(PREDICTIONS, "", "fresh", "the fixes before them are as they were")
+            reason = "what they rest on is as it was, or there is nothing to forecast from yet"
+            return Outcome(PREDICTIONS, "", "fresh", reason)
         try:
             champion = Issuer.of(settings)
         except NothingRegisteredError as error:
-            return Outcome(PREDICTIONS, shown_days(days), "nothing", f"no model yet: {error}")
-        issuers = {"": champion, champion.version: champion}
-        network = read_network(workspace.network)
+            return Outcome(PREDICTIONS, days, "nothing", f"no model yet: {error}")
+        work = _Work(settings, span, read_network(workspace.network))
+        # What was never said comes first: nothing that is wrong with the past may hold it up.
+        new = [time for time in due if not due[time].model]
         done = 0
-        for day in days:
-            times = [time for time in due if time.tz_convert(span.zone).date() == day]
-            slices = read_slices(workspace.slices, look_back_from(workspace.slices, day), day)
-            clock = Clock(workspace.slices, day, day, span.slice_minutes)
-            for asked in dict.fromkeys(due[time].version for time in times):
-                if asked not in issuers:
-                    issuers[asked] = champion.other(settings, asked)
-                mine = [time for time in times if due[time].version == asked]
-                for _ in issuers[asked].issue(settings, network, slices, mine, clock):
+        for _ in work.issue(champion, new):
+            done += 1
+            progress("forecasting", done / len(due))
+        left = 0
+        for identity in {tuple(sorted(each.model.items())) for each in due.values()} - {()}:
+            times = [time for time in due if tuple(sorted(due[time].model.items())) == identity]
+            try:
+                for _ in work.issue(champion.same_as(settings, dict(identity)), times):
                     done += 1
                     progress("forecasting", done / len(due))
-    again = sum(due[time].reasons != (NEW,) for time in due)
+            except RoadgraphError as error:
+                left += len(times)
+                logger.warning("%d forecasts stay as they were issued: %s", len(times), error)
     reasons = tuple(dict.fromkeys(reason for each in due.values() for reason in each.reasons))
     figures: dict[str, float | int | str] = {
         "times": len(due),
-        "issued again": again,
+        "issued again": len(due) - len(new) - left,
+        **({"left as they were issued": left} if left else {}),
         "model": str(champion),
     }
-    return Outcome(PREDICTIONS, shown_days(days), "made", told(reasons), figures)
+    return Outcome(PREDICTIONS, days, "made", told(reasons), figures)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Issues forecasts day by day, so that the slices of a few days alone are in memory."""
+
+    settings: Settings
+    span: Span
+    network: Network
+
+    def issue(self, issuer: Issuer, times: Sequence[pd.Timestamp]) -> Iterator[Path]:
+        folder = Workspace.of(self.settings).slices
+        for day in sorted({_day(time, self.span) for time in times}):
+            # The clock first: what changes after it makes the forecast stale, never wrongly fresh.
+            clock = Clock(folder, day, day, self.span.slice_minutes)
+            slices = read_slices(folder, look_back_from(folder, day), day)
+            mine = [time for time in times if _day(time, self.span) == day]
+            yield from issuer.issue(self.settings, self.network, slices, mine, clock)
+
+
+def _day(time: pd.Timestamp, span: Span) -> date:
+    return time.tz_convert(span.zone).date()

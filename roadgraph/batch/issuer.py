@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roadgraph.batch.clock import depends_on
 from roadgraph.calendar import city_zone
@@ -13,13 +13,13 @@ from roadgraph.errors import NothingRegisteredError, RegistryError
 from roadgraph.models.registry import model_title
 from roadgraph.predict.predictions import issue
 from roadgraph.predict.store import write_forecast
-from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
+from roadgraph.promotion.fetching import RegisteredBundle, kept_bundle, registered_bundle
 from roadgraph.tracking.versions import CHAMPION
 from roadgraph.training.bundle import Bundle, digest_of_bundle, read_bundle
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -80,10 +80,26 @@ class Issuer:
         """The trained model."""
         return read_bundle(self.folder)
 
-    def other(self, settings: Settings, version: str) -> Issuer:
-        """Return another version, or this one where the registry has it no more."""
+    def same_as(self, settings: Settings, identity: Mapping[str, str]) -> Issuer:
+        """Return the version that a manifest names, or this one where there is none such any more.
+
+        What was fetched of it before is taken, so that the registry need not answer.
+
+        Args:
+            settings: of the city.
+            identity: what the manifest says of the model.
+
+        Raises:
+            TrackingError: it was never fetched, and the registry does not answer.
+        """
+        number = identity.get("version", "")
+        if number == self.version:
+            return self
+        kept = kept_bundle(settings, number, identity["run_id"]) if number else None
+        if kept is not None:
+            return Issuer(kept.folder, kept)
         try:
-            return Issuer.of(settings, version)
+            return Issuer.of(settings, number) if number else self
         except RegistryError as error:
             logger.warning("%s; forecasting with %s instead", error, self)
             return self
@@ -126,13 +142,13 @@ class Issuer:
             manifest = {
                 "depends_on": shared | clock.data_before(time, self.bundle.slices),
                 "slices": self.bundle.slices,
-                "version": self.version,
                 "model": self._identity(),
                 "seen_until": self.bundle.seen.until.isoformat(),
+                "hindsight": clock.knows_after(time),
             }
             yield write_forecast(workspace.forecasts, zone, table, manifest)
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, str]:
         identity = {"title": self.bundle.title}
         if self.registered is not None:
             version = self.registered.version

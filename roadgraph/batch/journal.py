@@ -8,6 +8,7 @@ import socket
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from roadgraph.masking import without_secrets
 from roadgraph.storage import alone
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_to_journal(path: Path, outcome: Outcome, at: pd.Timestamp, seconds: floa
         "pid": os.getpid(),
         "seconds": round(seconds, 2),
         **content,
+        "reason": without_secrets(outcome.reason),
     }
     text = json.dumps(line, ensure_ascii=False, default=str) + "\n"
     with alone(path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from roadgraph.batch.forecasting import due_forecasts
+from roadgraph.batch.forecasting import Due, due_forecasts
 from roadgraph.batch.observed import observed_time
-from roadgraph.batch.promoting import decided
+from roadgraph.batch.promoting import STOPPED, decided
 from roadgraph.batch.run import night_of
-from roadgraph.batch.span import span_of
+from roadgraph.batch.span import refuse_days, span_of
 from roadgraph.batch.training import model_due
 from roadgraph.batch.words import told
 from roadgraph.network.importing import stale_network
@@ -21,7 +22,6 @@ from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
     import pandas as pd
 
@@ -59,6 +59,7 @@ def plan_batch(settings: Settings, asked: Asked, now: pd.Timestamp) -> list[Task
     Raises:
         RoadgraphError: the inputs or what is there already cannot be used.
     """
+    refuse_days(settings, asked, now)
     workspace = Workspace.of(settings)
     tasks = []
     reasons = stale_network(settings, workspace.network)
@@ -78,27 +79,36 @@ def plan_batch(settings: Settings, asked: Asked, now: pd.Timestamp) -> list[Task
         return _asked(tasks, asked)
     span = span_of(settings, asked, observed, now)
 
-    def follows(step: str, why_stale: Callable[[date], tuple[str, ...]]) -> None:
+    def follows(step: str, why_stale: Callable[[date], tuple[str, ...]], made: set[date]) -> None:
         for day in span.over:
             why = why_stale(day)
-            if why or day in days:
-                text = told(why) if why else "its slices are made again"
+            if why or day in made:
+                text = told(why) if why else "what it rests on is made again"
                 tasks.append(Task(step, str(day), text))
 
-    follows("quality", lambda day: stale_quality(settings, workspace, day))
-    tasks += _forecasts(settings, span, days)
-    follows("evaluation", lambda day: stale_verification(settings, workspace, day))
+    follows("quality", lambda day: stale_quality(settings, workspace, day), set(days))
+    due = due_forecasts(settings, span)
+    tasks += _forecasts(due, span, days)
+    # Forecasts are judged as they were first issued; those of a day's first slices, the day before.
+    new = (time.tz_convert(span.zone).date() for time, each in due.items() if not each.model)
+    issued = set(new)
+    follows(
+        "evaluation",
+        lambda day: stale_verification(settings, workspace, day),
+        {*days, *issued, *(day + timedelta(days=1) for day in issued)},
+    )
     tasks += _night(settings, asked, span, now)
     return _asked(tasks, asked)
 
 
-def _forecasts(settings: Settings, span: Span, days: dict[date, tuple[str, ...]]) -> list[Task]:
-    due = due_forecasts(settings, span)
+def _forecasts(
+    due: dict[pd.Timestamp, Due], span: Span, days: dict[date, tuple[str, ...]]
+) -> list[Task]:
     by_day: dict[date, list[str]] = {}
     for time, why in due.items():
         by_day.setdefault(time.tz_convert(span.zone).date(), []).append(told(why.reasons))
     tasks = []
-    for day in span.days:
+    for day in sorted({*span.days, *by_day}):
         if day in by_day:
             counts = {why: by_day[day].count(why) for why in dict.fromkeys(by_day[day])}
             text = "; ".join(f"{count} times: {why}" for why, count in counts.items())
@@ -117,8 +127,11 @@ def _night(settings: Settings, asked: Asked, span: Span, now: pd.Timestamp) -> l
     reasons, _ = model_due(settings, last)
     if reasons:
         tasks.append(Task("model", str(last), told(reasons)))
-    if settings.tracking.enabled and (reasons or decided(Workspace.of(settings), last) is None):
+    before = decided(Workspace.of(settings), last)
+    if settings.tracking.enabled and (reasons or before is None):
         tasks.append(Task("promotion", str(last), "not decided yet for this day"))
+    elif before is not None and before["outcome"] == STOPPED:
+        tasks.append(Task("promotion", str(last), f"it was {STOPPED}, unless that is well now"))
     return tasks
 
 

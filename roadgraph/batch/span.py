@@ -64,6 +64,24 @@ class Span:
         return times[times <= self.end]
 
 
+def refuse_days(settings: Settings, asked: Asked, now: pd.Timestamp) -> None:
+    """Refuse days that make no sense, whatever the data are.
+
+    Raises:
+        SettingsError: they are in the wrong order, or the last one is still to come.
+    """
+    last = asked.last
+    if not isinstance(last, date):
+        return
+    zone = city_zone(settings.city.timezone)
+    if span_of_day(last, zone, settings.slices.minutes)[0] >= now:
+        raise SettingsError(f"--to {last}: this day is still to come")
+    if asked.first is not None and asked.first > last:
+        raise SettingsError(
+            f"--from {asked.first} is after --to {last}; give the earlier day first"
+        )
+
+
 def span_of(settings: Settings, asked: Asked, observed: Observed | None, now: pd.Timestamp) -> Span:
     """Return the span that a run is asked for.
 
@@ -83,9 +101,8 @@ def span_of(settings: Settings, asked: Asked, observed: Observed | None, now: pd
     step = pd.Timedelta(minutes=minutes)
     over = (now - pd.Timedelta(minutes=settings.pipeline.wait_min)).floor(step)
     if isinstance(asked.last, date):
-        begin, after = span_of_day(asked.last, zone, minutes)
-        if begin >= now:
-            raise SettingsError(f"--to {asked.last}: this day is still to come")
+        refuse_days(settings, asked, now)
+        _, after = span_of_day(asked.last, zone, minutes)
         end, last = min(after, over), asked.last
     else:
         if asked.last is None and observed is None:

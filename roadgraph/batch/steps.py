@@ -76,7 +76,7 @@ def make_slices(
     partition = shown_days(report.built)
     if report.faults:
         reason = "; ".join(f"{fault.name}: {fault.reason}" for fault in report.faults)
-        return Outcome("slices", partition, "failed", reason, figures)
+        return Outcome("slices", "", "failed", reason, figures)
     if not report.built:
         return Outcome("slices", partition, "fresh", "no fixes have changed", figures)
     return Outcome("slices", partition, "made", f"{len(report.built)} days had changed", figures)
@@ -157,19 +157,16 @@ def make_evaluation(settings: Settings, day: date) -> Outcome:
 def make_model(
     settings: Settings,
     last: date,
-    forced: bool = False,
     on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
 ) -> Outcome:
     """Train the model on the days up to ``last`` if it is due; see :mod:`.training`."""
     from roadgraph.batch.training import train_if_due
 
-    return train_if_due(settings, last, forced, on_epoch)
+    return train_if_due(settings, last, on_epoch)
 
 
-def make_promotion(
-    settings: Settings, last: date, failed: Collection[Check], again: bool = False
-) -> Outcome:
+def make_promotion(settings: Settings, last: date, also: Collection[Check] = ()) -> Outcome:
     """Decide whether the challenger forecasts from now on; see :mod:`.promoting`."""
     from roadgraph.batch.promoting import promote_unless_checks_failed
 
-    return promote_unless_checks_failed(settings, last, list(failed), again)
+    return promote_unless_checks_failed(settings, last, list(also))

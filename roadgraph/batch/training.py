@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from roadgraph.batch.clock import way_of_making
 from roadgraph.batch.outcome import Outcome
+from roadgraph.batch.words import told
 from roadgraph.calendar import Days
 from roadgraph.comparison.keys import LIBRARIES, NOT_IN_KEY
-from roadgraph.errors import DataError
+from roadgraph.errors import DataError, LockError
 from roadgraph.network.network import read_network
-from roadgraph.slices.store import stored_days
+from roadgraph.slices.store import read_manifest, stored_days
 from roadgraph.staleness import changes
 from roadgraph.storage import alone, write_json
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from roadgraph.settings import Settings
 
 MODEL = "model"
+OF_THE_RUN = (*NOT_IN_KEY, "devices")
+"""Settings of a training that say how it is carried out; ``torchrun`` sets the last one."""
 
 
 def training_days(settings: Settings, last: date) -> Days:
@@ -46,7 +51,9 @@ def model_due(settings: Settings, last: date) -> tuple[tuple[str, ...], str]:
         if len(there) < least:
             return (), f"waits for {least} days with slices; there are {len(there)} up to {last}"
         return changes(None, {}), ""
-    reasons = changes(record["depends_on"], depends_on(settings, workspace))
+    if not there:
+        return (), f"there are no slices up to {last}"
+    reasons = changes(record["depends_on"], depends_on(settings, workspace, last))
     made = date.fromisoformat(record["last_day"])
     age, every = (last - made).days, settings.pipeline.retrain_days
     if every and age >= every:
@@ -58,13 +65,15 @@ def model_due(settings: Settings, last: date) -> tuple[tuple[str, ...], str]:
     return reasons, ""
 
 
-def depends_on(settings: Settings, workspace: Workspace) -> dict[str, str]:
-    """Return what a model depends on beside the slices, by name."""
+def depends_on(settings: Settings, workspace: Workspace, last: date) -> dict[str, str]:
+    """Return what a model depends on beside the data of the days up to ``last``, by name."""
     groups: dict[str, Any] = {
         name: asdict(getattr(settings, name)) for name in ("labels", "dataset", "model", "training")
     }
+    made = [day for day in stored_days(workspace.slices) if day <= last]
     return {
         "network": read_network(workspace.network).fingerprint(),
+        "how slices are made": way_of_making(read_manifest(workspace.slices, made[-1])),
         "task": settings.task,
         "size": settings.size,
         "slices.minutes": str(settings.slices.minutes),
@@ -72,7 +81,7 @@ def depends_on(settings: Settings, workspace: Workspace) -> dict[str, str]:
             f"{group}.{name}": json.dumps(value)
             for group, values in groups.items()
             for name, value in values.items()
-            if not (group == "training" and name in NOT_IN_KEY)
+            if not (group == "training" and name in OF_THE_RUN)
         },
         **{name: version(name) for name in ("roadgraph", *LIBRARIES)},
     }
@@ -81,7 +90,6 @@ def depends_on(settings: Settings, workspace: Workspace) -> dict[str, str]:
 def train_if_due(
     settings: Settings,
     last: date,
-    forced: bool = False,
     on_epoch: Callable[[str, dict[str, float]], None] = lambda title, figures: None,
 ) -> Outcome:
     """Train the model that the settings name on the days up to ``last``, if it is due.
@@ -91,7 +99,6 @@ def train_if_due(
     Args:
         settings: of the city.
         last: local day to end with.
-        forced: train although it is not due.
         on_epoch: called with a run's title and the figures of every finished epoch.
 
     Raises:
@@ -99,9 +106,9 @@ def train_if_due(
         LockError: another run trains it.
     """
     workspace = Workspace.of(settings)
-    with alone(workspace.model_record, patience_s=0.0):
+    with _no_other_training(workspace):
         reasons, why_not = model_due(settings, last)
-        if not reasons and not forced:
+        if not reasons:
             return Outcome(MODEL, str(last), "nothing", why_not)
         # They take seconds, and most runs find that no model is due.
         from roadgraph.comparison.members import members_of
@@ -109,6 +116,8 @@ def train_if_due(
         from roadgraph.models.registry import model_title
         from roadgraph.workflow import run_comparison
 
+        # Before the training: what changes while it goes on makes the model stale.
+        rests_on = depends_on(settings, workspace, last)
         title = model_title(settings.model, settings.size)
         days = training_days(settings, last)
         first = min(day for day in stored_days(workspace.slices) if day in days)
@@ -128,11 +137,25 @@ def train_if_due(
         content = {
             "title": title,
             "last_day": str(last),
-            "depends_on": depends_on(settings, workspace),
+            "depends_on": rests_on,
             "figures": figures,
         }
         write_json(workspace.model_record, content)
-    return Outcome(MODEL, str(last), "made", "; ".join(reasons) or "asked for", figures)
+    return Outcome(MODEL, str(last), "made", told(reasons), figures)
+
+
+@contextmanager
+def _no_other_training(workspace: Workspace) -> Iterator[None]:
+    """Keep other runs from training at the same time.
+
+    Raises:
+        LockError: another run trains.
+    """
+    try:
+        with alone(workspace.model_record, patience_s=0.0):
+            yield
+    except LockError as error:
+        raise LockError(f"another run trains the model: {error}") from error
 
 
 def _record(workspace: Workspace) -> dict[str, Any] | None:

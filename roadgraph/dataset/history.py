@@ -10,6 +10,7 @@ import numpy as np
 from roadgraph.calendar import local_days, local_hours, local_weekdays
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
     import pandas as pd
@@ -91,6 +92,52 @@ def fit_history(
             enough = counts >= least
             result[enough] = sums[enough] / counts[enough]
     return History(week.astype(np.float32), slice_minutes), left_out.astype(np.float32)
+
+
+def typical_at(
+    asked: pd.DatetimeIndex,
+    blocks: Iterable[tuple[np.ndarray, pd.DatetimeIndex]],
+    columns: int,
+    zone: ZoneInfo,
+    slice_minutes: int,
+) -> np.ndarray:
+    """Return what :func:`fit_history` would say of some times, from values block by block.
+
+    Only sums by the classes of the times that are asked for are kept in memory.
+
+    Args:
+        asked: ``[A]`` in UTC.
+        blocks: the values in the order of time, such as a day at a time: ``[T, N]``, NaN where
+            unknown, and their ``slice_starts`` ``[T]`` in UTC.
+        columns: ``N``.
+        zone: the city's time zone.
+        slice_minutes: length of a slice.
+
+    Returns:
+        ``[A, N]`` float32.
+    """
+    classes = _classes(_slots(slice_minutes))
+    of_asked = [each(*_weekday_and_slot(asked, zone, slice_minutes)) for each in classes]
+    totals = [{int(key): np.zeros(columns) for key in keys} for keys, _ in of_asked]
+    counts = [{key: np.zeros(columns, dtype=np.int32) for key in total} for total in totals]
+    for values, slice_starts in blocks:
+        weekday, slot = _weekday_and_slot(slice_starts, zone, slice_minutes)
+        known = ~np.isnan(values)
+        own = np.where(known, values, 0.0).astype(np.float64)
+        for keys_of, total, count in zip(classes, totals, counts, strict=True):
+            for row, key in enumerate(keys_of(weekday, slot)[0]):
+                if key in total:
+                    total[key] += own[row]
+                    count[key] += known[row]
+    # The widest class is that of all times.
+    (sum_of_all,), (known_of_all,) = totals[-1].values(), counts[-1].values()
+    overall = sum_of_all.sum() / max(int(known_of_all.sum()), 1)
+    typical = np.full((len(asked), columns), overall)
+    for (keys, least), total, count in zip(of_asked[::-1], totals[::-1], counts[::-1], strict=True):
+        for row, key in enumerate(keys):
+            enough = count[key] >= least
+            typical[row, enough] = total[key][enough] / count[key][enough]
+    return typical.astype(np.float32)
 
 
 def fit_unseen_history(

@@ -104,17 +104,30 @@ def _map_reader(kind: NetworkKind) -> Callable[[Path, NetworkSettings], Network]
     return read
 
 
-def write_import(imported: ImportedNetwork, settings: Settings, folder: Path) -> None:
+def write_import(
+    imported: ImportedNetwork,
+    settings: Settings,
+    folder: Path,
+    draw: Callable[[Network, Path], None] | None = None,
+) -> None:
     """Write an imported network as all of ``folder``.
 
-    That is ``segments.parquet``, ``links.parquet``, the account ``network.json`` and, where
-    something was cut away, ``cut.csv``.
+    That is ``segments.parquet``, ``links.parquet``, the account ``network.json``, where something
+    was cut away ``cut.csv``, and where it can be drawn ``network.png``.
+
+    Args:
+        imported: what to write.
+        settings: of the import.
+        folder: where to.
+        draw: draws a network that has a geometry to a file; by default there is no picture.
     """
     with whole_folder(folder) as temporary:
         write_tables(imported.network, temporary)
         write_json(temporary / "network.json", _account(imported, settings))
         if len(imported.cut):
             imported.cut.segments.to_csv(temporary / "cut.csv", index=False)
+        if draw is not None and imported.network.has_geometry:
+            draw(imported.network, temporary / "network.png")
 
 
 def stale_network(settings: Settings, folder: Path) -> tuple[str, ...]:

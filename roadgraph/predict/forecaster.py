@@ -62,6 +62,24 @@ class Forecaster:
         """Length of a slice."""
         return pd.Timedelta(minutes=self.bundle.slice_minutes)
 
+    @property
+    def slices(self) -> int:
+        """How many of the newest slices a forecast looks at: the most of any model."""
+        return max(part.bundle.slices for part in self.parts)
+
+    @property
+    def seen_until(self) -> pd.Timestamp:
+        """The first moment of which no model has learned and nothing was chosen by."""
+        return max(part.bundle.seen.until for part in self.parts)
+
+    @property
+    def others(self) -> dict[str, str]:
+        """The SHA-256 of each bundle that answers beside or in the place of ``bundle``, by title.
+
+        None on the network that ``bundle`` was trained on.
+        """
+        return {part.bundle.title: part.digest for part in self.parts if part.digest}
+
     def observations(self, slices: pa.Table, slice_minutes: int) -> Observations:
         """Return slices as what this model can look at.
 
@@ -109,7 +127,7 @@ class Forecaster:
 
     def _window(self, observations: Observations, end: pd.Timestamp) -> SliceGrid:
         """Return the slices that a model looks at, up to the newest with any observation."""
-        first = end - max(part.bundle.slices for part in self.parts) * self.step
+        first = end - self.slices * self.step
         rows = observations.between(first, end)
         minutes = self.bundle.slice_minutes
         return grid_from_slices(rows, self.segment_ids.to_pylist(), minutes, first)

@@ -1,4 +1,4 @@
-"""Slices that are handed over for a forecast: rows of a table, files, or another store."""
+"""Slices that are handed over for a forecast: rows of a table or files."""
 
 from __future__ import annotations
 
@@ -13,46 +13,68 @@ from pandas.api.types import is_numeric_dtype
 
 from roadgraph.errors import DataError
 from roadgraph.schema import SLICES, read_whole, utc_times
-from roadgraph.slices.store import read_slices, stored_slice_minutes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = (".parquet", ".csv")
 NOT_NEGATIVE = ("mean_speed", "median_speed", "speed_std", "count_probes", "quality_score")
+EMPTY = {
+    name: [""] if name == "segment_id" else ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+    for name in SLICES.columns
+}
+"""What stands for no value in a text file, by column: a segment may be called NA."""
+ENOUGH_STARTS = 8
+"""So many starts of slices that all lie on a wider clock do so by chance in less than 1 of 100
+cases: the chance is a half for each after the first, or less."""
 
 
-def given_slices(path: Path, needed_minutes: int) -> tuple[pa.Table, int]:
-    """Read slices from a file, a folder of files or a folder in the form of the store of slices.
+def is_store(path: Path) -> bool:
+    """Return whether ``path`` is a folder of days, as the store of slices is one."""
+    return path.is_dir() and any(_is_day(child) for child in path.iterdir())
 
-    The length of slices in plain files is the smallest step between two of their starts.
+
+def given_slices(path: Path, slice_minutes: int) -> pa.Table:
+    """Read slices from a file or a folder of files.
+
+    Plain files do not say how long their slices are. They may be sparse: two of them that are 45
+    minutes apart can be slices of 15 minutes.
 
     Args:
         path: a ``.parquet`` or ``.csv`` file with the columns of ``schema.SLICES`` (times without a
-            zone are UTC), a folder of such files, or a folder of days with their manifests.
-        needed_minutes: length of the slices that the model looks at.
+            zone are UTC), or a folder of such files.
+        slice_minutes: length of the slices that the model looks at.
 
     Returns:
-        The columns of ``schema.SLICES``, and the slices' length in minutes.
+        The columns of ``schema.SLICES``, sorted by its key.
 
     Raises:
         DataError: there is no such file, a column is missing, a cell cannot be used, or the slices
-            of plain files are of another length.
+            are of another length.
     """
-    if path.is_dir() and any(_is_day(child) for child in path.iterdir()):
-        return read_slices(path), stored_slice_minutes(path)
     table = SLICES.conform(pa.concat_tables([_read(file) for file in _files(path)]))
     if not len(table):
         raise DataError(f"{path}: no slice in it")
-    starts = np.unique(table["slice_start"].to_numpy())
-    step = np.diff(starts).min() if len(starts) > 1 else np.timedelta64(needed_minutes, "m")
-    if step != np.timedelta64(needed_minutes, "m"):
-        raise DataError(
-            f"{path}: its slices are {step / np.timedelta64(1, 'm'):g} minutes apart, but the "
-            f"model looks at slices of {needed_minutes} minutes; make slices of that length, or "
-            "train a model on these"
-        )
-    return table, needed_minutes
+    _refuse_other_length(table, path, slice_minutes)
+    return table
+
+
+def _refuse_other_length(table: pa.Table, path: Path, slice_minutes: int) -> None:
+    starts_us = np.unique(table["slice_start"].to_numpy().astype("datetime64[us]").astype(np.int64))
+    minute_us = 60 * 1_000_000
+    off = starts_us % (slice_minutes * minute_us) != 0
+    apart_us = int(np.gcd.reduce(np.diff(starts_us)))
+    if off.any():
+        first = pd.Timestamp(int(starts_us[off.argmax()]), unit="us", tz="UTC")
+        found = f"a slice begins at {first.isoformat()}"
+    elif len(starts_us) >= ENOUGH_STARTS and apart_us > slice_minutes * minute_us:
+        found = f"its slices are {apart_us / minute_us:g} minutes apart"
+    else:
+        return
+    raise DataError(
+        f"{path}: {found}, but the model looks at slices of {slice_minutes} minutes; make slices "
+        "of that length, or train a model on these"
+    )
 
 
 def slices_of_rows(rows: pd.DataFrame, source: str) -> pa.Table:
@@ -108,7 +130,9 @@ def _read(path: Path) -> pa.Table:
         frame = read_whole(path).to_pandas()
     else:
         try:
-            frame = pd.read_csv(path, dtype={"segment_id": str})
+            frame = pd.read_csv(
+                path, dtype={"segment_id": str}, keep_default_na=False, na_values=EMPTY
+            )
         except (ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"{path} cannot be read ({reason})") from error

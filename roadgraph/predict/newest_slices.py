@@ -1,4 +1,4 @@
-"""The days of the store of slices that a forecast looks at, and no others."""
+"""The slices of a store that a forecast looks at, and no others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from roadgraph.errors import DataError
 from roadgraph.predict.observations import LOOK_BACK
-from roadgraph.slices.store import read_slices, stored_days
+from roadgraph.schema import SLICES, read_whole
+from roadgraph.slices.store import DayFolder, read_slices, stored_days
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,49 +20,95 @@ if TYPE_CHECKING:
 
 
 def newest_slices(
-    folder: Path, zone: ZoneInfo, slice_minutes: int, at: pd.Timestamp | None = None
+    folder: Path,
+    zone: ZoneInfo,
+    slice_minutes: int,
+    slices: int,
+    at: pd.Timestamp | None = None,
+    last: pd.Timestamp | None = None,
 ) -> pa.Table:
-    """Read the slices of the ``LOOK_BACK`` before a time.
+    """Read the slices that a forecast at a time looks at, or all forecasts from then to another.
 
-    Where nothing was observed in these, the newest day before on which something was.
+    These are the slices of the ``LOOK_BACK`` before it, for the ages, and those up to the newest
+    with an observation, for the model, however long ago that was.
 
     Args:
         folder: the store.
         zone: the city's time zone.
         slice_minutes: length of the slices.
-        at: a time that knows its zone; by default after the newest slice.
+        slices: how many of the newest slices the model looks at, such as
+            :attr:`~roadgraph.predict.forecaster.Forecaster.slices`.
+        at: a time that knows its zone; by default the end of the newest slice.
+        last: of the times of many forecasts, of which ``at`` is the first; by default ``at``.
 
     Returns:
-        The columns of ``schema.SLICES``, sorted by its key; none ends later than ``at``.
+        The columns of ``schema.SLICES``, as :func:`slices_between` has them; none ends later than
+        the last time.
 
     Raises:
-        DataError: the store is missing or empty, or has no slice that ended by then.
+        DataError: the store is missing or empty, or has no slice that ended by ``at``.
     """
-    days = stored_days(folder)
-    last = days[-1] if at is None and days else _day_of(at, zone)
-    before = [day for day in days if last is None or day <= last]
-    while before:
-        newest = before[-1]
-        # A day more, because the newest slice may be in the first hours of its day.
-        first = (pd.Timestamp(newest) - LOOK_BACK - pd.Timedelta(days=1)).date()
-        table = _ended_by(read_slices(folder, first, last), slice_minutes, at)
-        if len(table):
-            return table
-        before = [day for day in before if day < first]
-    if not days:
-        return read_slices(folder)  # says what to do
-    raise DataError(
-        f"no history before {at if at is not None else 'now'}: {folder} has slices from {days[0]} "
-        f"to {days[-1]}; predict from a later time (--at), or add the data before"
-    )
+    width = pd.Timedelta(minutes=slice_minutes)
+    newest = _newest_start(folder, zone, None if at is None else at - width)
+    if newest is None:
+        days = stored_days(folder)
+        if not days:
+            return read_slices(folder)  # says what to do
+        raise DataError(
+            f"no history before {at if at is not None else 'now'}: {folder} has slices from "
+            f"{days[0]} to {days[-1]}; predict from a later time (--at), or add the data before"
+        )
+    end = newest + width
+    first = min((at or end) - LOOK_BACK, end - slices * width)
+    return slices_between(folder, zone, first, (last or at or end) - width)
 
 
-def _day_of(at: pd.Timestamp | None, zone: ZoneInfo) -> date | None:
-    return None if at is None else at.tz_convert(zone).date()
+def slices_between(
+    folder: Path, zone: ZoneInfo, first: pd.Timestamp, last: pd.Timestamp
+) -> pa.Table:
+    """Read the slices that begin from ``first`` to ``last``, both among them.
+
+    Args:
+        folder: the store.
+        zone: the city's time zone.
+        first: a time that knows its zone.
+        last: a time that knows its zone.
+
+    Returns:
+        The columns of ``schema.SLICES``, a day after the other, each sorted by segment and time;
+        no row where nothing was observed.
+
+    Raises:
+        DataError: the slices of a day are damaged.
+    """
+    tables = [SLICES.schema.empty_table()]
+    for day in stored_days(folder):
+        if _day_of(first, zone) <= day <= _day_of(last, zone):
+            start = pc.field("slice_start")
+            inside = (start >= _utc(first)) & (start <= _utc(last))
+            tables.append(SLICES.typed(read_whole(_file(folder, day), SLICES.columns, inside)))
+    return pa.concat_tables(tables)
 
 
-def _ended_by(slices: pa.Table, slice_minutes: int, at: pd.Timestamp | None) -> pa.Table:
-    if at is None:
-        return slices
-    latest = at.tz_convert("UTC") - pd.Timedelta(minutes=slice_minutes)
-    return slices.filter(pc.less_equal(slices["slice_start"], pa.scalar(latest)))
+def _newest_start(folder: Path, zone: ZoneInfo, latest: pd.Timestamp | None) -> pd.Timestamp | None:
+    """Return when the newest slice begins that does so at ``latest`` or before."""
+    inside = None if latest is None else pc.field("slice_start") <= _utc(latest)
+    for day in reversed(stored_days(folder)):
+        if latest is not None and day > _day_of(latest, zone):
+            continue
+        starts = read_whole(_file(folder, day), ["slice_start"], inside)["slice_start"]
+        if len(starts):
+            return pd.Timestamp(pc.max(starts).as_py())
+    return None
+
+
+def _file(folder: Path, day: date) -> Path:
+    return DayFolder(folder / day.isoformat()).slices
+
+
+def _day_of(time: pd.Timestamp, zone: ZoneInfo) -> date:
+    return time.tz_convert(zone).date()
+
+
+def _utc(time: pd.Timestamp) -> pa.Scalar:
+    return pa.scalar(time.tz_convert("UTC"), SLICES.schema.field("slice_start").type)

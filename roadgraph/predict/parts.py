@@ -13,7 +13,7 @@ from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError
 from roadgraph.models.graph import Graph, road_graph
 from roadgraph.predict.added_segments import grown_bundle
-from roadgraph.training.bundle import Bundle, read_bundle
+from roadgraph.training.bundle import Bundle, digest_of_bundle, read_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,7 @@ class Part:
         places: ``[M]`` place of each in the network.
         answered: ``[M]`` bool, those that it answers for; it sees the others too.
         new: ``[M]`` bool, those that were added since it was trained.
+        digest: SHA-256 of the bundle, where it is not the one that was asked for.
     """
 
     bundle: Bundle
@@ -40,9 +41,17 @@ class Part:
     places: np.ndarray
     answered: np.ndarray
     new: np.ndarray
+    digest: str = ""
 
     @classmethod
-    def of(cls, bundle: Bundle, network: Network, whole: Network, answered: np.ndarray) -> Part:
+    def of(
+        cls,
+        bundle: Bundle,
+        network: Network,
+        whole: Network,
+        answered: np.ndarray,
+        digest: str = "",
+    ) -> Part:
         """Return the part of ``bundle`` on ``network``, which is ``whole`` or lies in it."""
         trained = set(bundle.segment_ids)
         new = np.array([segment not in trained for segment in network.segment_ids])
@@ -54,6 +63,7 @@ class Part:
             pd.Index(whole.segment_ids).get_indexer(pd.Index(network.segment_ids)),
             answered,
             new,
+            digest,
         )
 
 
@@ -107,16 +117,17 @@ def parts_of(bundle: Bundle, network: Network, beside: Path | None = None) -> tu
     if not _has_embedding(bundle):
         logger.warning("%s; they are forecast as segments that were never observed", told)
         return (Part.of(bundle, network, network, everywhere),)
-    other = _without_embedding(bundle, network, beside, told)
+    folder, other = _without_embedding(bundle, network, beside, told)
+    digest = digest_of_bundle(folder)
     old = _part_of_network(network, ~is_new)
     if old.fingerprint() != bundle.network_fingerprint:
         logger.warning(
             "%s, and links among the others changed; %s forecasts all of them", told, other.title
         )
-        return (Part.of(other, network, network, everywhere),)
+        return (Part.of(other, network, network, everywhere, digest),)
     logger.warning("%s; %s forecasts them", told, other.title)
     kept = np.ones(len(old.segment_ids), dtype=bool)
-    return Part.of(bundle, old, network, kept), Part.of(other, network, network, is_new)
+    return Part.of(bundle, old, network, kept), Part.of(other, network, network, is_new, digest)
 
 
 def _has_embedding(bundle: Bundle) -> bool:
@@ -135,8 +146,10 @@ def _part_of_network(network: Network, kept: np.ndarray) -> Network:
     )
 
 
-def _without_embedding(bundle: Bundle, network: Network, beside: Path | None, told: str) -> Bundle:
-    """Return the best bundle beside ``bundle`` that can answer in its place."""
+def _without_embedding(
+    bundle: Bundle, network: Network, beside: Path | None, told: str
+) -> tuple[Path, Bundle]:
+    """Return the best bundle beside ``bundle`` that can answer in its place, and its folder."""
     found = []
     for folder in sorted(beside.iterdir()) if beside is not None and beside.is_dir() else []:
         if not folder.is_dir() or folder.name.startswith("."):
@@ -147,14 +160,14 @@ def _without_embedding(bundle: Bundle, network: Network, beside: Path | None, to
             logger.warning("%s; it is passed over", error)
             continue
         if _answers_alike(other, bundle) and _grows_to(other, network):
-            found.append(other)
+            found.append((folder, other))
     if not found:
         raise BundleError(
             f"{told}, which has weights of its own for every segment; train a model that has none "
             "too: roadgraph train model.segment_embedding=0, or import the network as it was: the "
             "segments before can still be forecast with it"
         )
-    return min(found, key=lambda other: (_least_loss(other), other.title))
+    return min(found, key=lambda each: (_least_loss(each[1]), each[1].title))
 
 
 def _answers_alike(other: Bundle, bundle: Bundle) -> bool:

@@ -81,6 +81,29 @@ def predict_at(
         DataError: nothing was observed by ``at``.
     """
     forecaster = Forecaster.of(bundle, network, beside)
+    return predict_by(forecaster, slices, slice_minutes, at, abstain_below)
+
+
+def predict_by(
+    forecaster: Forecaster,
+    slices: pa.Table,
+    slice_minutes: int,
+    at: pd.Timestamp | None = None,
+    abstain_below: float = 0.0,
+) -> pa.Table:
+    """Forecast as :func:`predict_at`, with a model that lies ready.
+
+    Args:
+        forecaster: the model on its network.
+        slices: as there; the newest ``forecaster.slices`` slices are looked at.
+        slice_minutes: length of the slices.
+        at: as there.
+        abstain_below: as there.
+
+    Raises:
+        BundleError: the slices are not those of the model.
+        DataError: nothing was observed by ``at``.
+    """
     observations = forecaster.observations(slices, slice_minutes)
     time = observations.newest_end if at is None else floored(at, forecaster.step)
     late = time - observations.newest_end_by(time)
@@ -90,7 +113,7 @@ def predict_at(
             "observations, and beyond %d minutes on what is typical",
             late.total_seconds() // 60,
             time.isoformat(),
-            max(bundle.horizons[-1] * slice_minutes - late.total_seconds() // 60, 0),
+            max(forecaster.bundle.horizons[-1] * slice_minutes - late.total_seconds() // 60, 0),
         )
     return forecaster.forecast(observations, time, abstain_below)
 

@@ -8,6 +8,7 @@ judged by that. What a file was made from stands in its own schema.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 from datetime import date
@@ -31,6 +32,8 @@ AS_ISSUED = "as_issued"
 NAME = "%Y%m%dT%H%MZ"
 STORED = re.compile(r"\d{8}T\d{4}Z\.parquet")
 
+logger = logging.getLogger(__name__)
+
 
 def forecast_path(folder: Path, zone: ZoneInfo, issued_at: pd.Timestamp) -> Path:
     """Return where the forecast of a time lies.
@@ -45,30 +48,38 @@ def forecast_path(folder: Path, zone: ZoneInfo, issued_at: pd.Timestamp) -> Path
 
 
 def write_forecast(
-    folder: Path, zone: ZoneInfo, table: pa.Table, manifest: Mapping[str, Any]
+    folder: Path,
+    zone: ZoneInfo,
+    table: pa.Table,
+    manifest: Mapping[str, Any],
+    issued_at: pd.Timestamp | None = None,
 ) -> Path:
     """Put a forecast into the store, whole or not at all.
 
-    One that is there already is kept as it was first issued, if it was not yet.
+    One that is there already is kept as it was first issued, if it was not yet and is not damaged.
 
     Args:
         folder: the store.
         zone: the city's time zone.
         table: the columns of ``schema.PREDICTIONS``, of one ``issued_at``.
         manifest: what it was made from; JSON, and the same for the same forecast.
+        issued_at: the time; by default that of the rows. A model of hidden segments has no row
+            where none was hidden.
 
     Returns:
         The file.
 
     Raises:
-        DataError: the table is of no time, or of several.
+        DataError: the table is of no time, of another or of several.
     """
-    times = table["issued_at"].unique()
+    times = {pd.Timestamp(time) for time in table["issued_at"].unique().to_pylist()}
+    if issued_at is not None:
+        times.add(issued_at)
     if len(times) != 1:
         raise DataError(f"a forecast is of one time of issue (found {len(times)})")
-    path = forecast_path(folder, zone, pd.Timestamp(times[0].as_py()))
+    path = forecast_path(folder, zone, times.pop())
     first = path.parent / AS_ISSUED / path.name
-    if path.exists() and not first.exists():
+    if path.exists() and not first.exists() and _is_sound(path):
         with whole_file(first) as temporary:
             shutil.copyfile(path, temporary)
     with whole_file(path) as temporary:
@@ -123,7 +134,8 @@ def forecasts_of_days(
         folder: the store; it need not be there yet.
         first_day: local day of issue to begin with; by default the first one.
         last_day: local day of issue to end with; by default the last one.
-        as_issued: the file that was written first, where the forecast was made again.
+        as_issued: the file that was written first, where the forecast was made again and that
+            file is not damaged.
     """
     found = {}
     for path in folder.glob("*/*.parquet") if folder.is_dir() else []:
@@ -131,9 +143,8 @@ def forecasts_of_days(
         if day is None or not STORED.fullmatch(path.name):
             continue
         if (first_day or day) <= day <= (last_day or day):
-            first = path.parent / AS_ISSUED / path.name
             time = pd.Timestamp(pd.to_datetime(path.stem, format=NAME), tz="UTC")
-            found[time] = first if as_issued and first.exists() else path
+            found[time] = _first_issued(path) if as_issued else path
     return dict(sorted(found.items()))
 
 
@@ -165,6 +176,21 @@ def read_forecasts(
     tables = [read_forecast(path).replace_schema_metadata(None) for path in files]
     empty = PREDICTIONS.schema.empty_table().replace_schema_metadata(None)
     return pa.concat_tables([empty, *tables])
+
+
+def _first_issued(path: Path) -> Path:
+    """Return the file of a forecast as it was first issued: ``path``, unless it was made again."""
+    first = path.parent / AS_ISSUED / path.name
+    return first if first.exists() and _is_sound(first) else path
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        read_manifest(path)
+    except DataError as error:
+        logger.warning("%s; the newer forecast of that time stands for it", error)
+        return False
+    return True
 
 
 def _day_of(name: str) -> date | None:

@@ -40,6 +40,9 @@ class Input:
         rows_in: data rows in the file.
         refused: rows that went to the quarantine, by rule.
         days: rows that went to each local day (ISO).
+        edges: of each local day the digests of what the days beside it look at, as
+            :func:`~roadgraph.probes.edges.edges_of` has them; days without any are missing. None
+            where an older roadgraph read the file.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Input:
     rows_in: int
     refused: dict[str, int]
     days: dict[str, int]
+    edges: dict[str, dict[str, str]] | None = None
 
     @property
     def key(self) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from roadgraph.calendar import city_zone
+from roadgraph.calendar import city_zone, span_of_day
 from roadgraph.errors import DataError, RoadgraphError
 from roadgraph.probes.clean import judge_rows, refuse_swapped
+from roadgraph.probes.edges import edges_of
 from roadgraph.probes.feeds import FeedFile, read_feed
 from roadgraph.probes.file_digests import FileDigests
 from roadgraph.probes.fix_store import (
@@ -63,10 +64,12 @@ class Ingested:
 
     Attributes:
         accounts: of each file that is in the store now.
+        stored: accounts of every input in the store, by name.
         faults: of each file that was left out; what was stored of its name before is as it was.
     """
 
     accounts: list[Input]
+    stored: dict[str, Input]
     faults: tuple[Fault, ...]
 
 
@@ -145,6 +148,7 @@ def ingest(
     names = [file.name for file in files]
     return Ingested(
         [accounts[name] for name in names if name in accounts],
+        before | {one.account.name: one.account for one in found},
         tuple(faults[name] for name in names if name in faults),
     )
 
@@ -188,9 +192,9 @@ def read_file(wanted: FileToRead, folder: Path, reading: Reading) -> ReadFile:
     folder = Path(tempfile.mkdtemp(dir=folder))
     file = wanted.file
     width_us = reading.slice_minutes * 60 * 1_000_000
-    zone = city_zone(reading.timezone).key
+    zone = city_zone(reading.timezone)
     slice_us = pl.col("timestamp").dt.epoch("us") // width_us * width_us
-    day = slice_us.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.date()
+    day = slice_us.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone.key).dt.date()
     parts = PartWriter(folder)
     quarantine = QuarantineWriter(folder / "quarantine.parquet")
     rows_in = 0
@@ -207,5 +211,17 @@ def read_file(wanted: FileToRead, folder: Path, reading: Reading) -> ReadFile:
     days = dict(sorted(parts.days.items()))
     check_account(file.name, rows_in, sum(days.values()), quarantine.refused)
     refused = dict(sorted(quarantine.refused.items()))
-    account = Input(file.name, wanted.sha256, reading.fingerprint, rows_in, refused, days)
+    edges = {
+        day.isoformat(): edges_of(part, *span_of_day(day, zone, reading.slice_minutes))
+        for day, part in sorted(parts.written.items())
+    }
+    account = Input(
+        file.name,
+        wanted.sha256,
+        reading.fingerprint,
+        rows_in,
+        refused,
+        days,
+        {day: found for day, found in edges.items() if found},
+    )
     return ReadFile(account, parts.written, folder / "quarantine.parquet")

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from roadgraph.probes.clean import Box
+from roadgraph.probes.edges import TRIP_LEAD, TRIP_TAIL
 from roadgraph.storage import fingerprint, write_json
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Reading:
         """Of all that a file's rows in the store depend on besides its bytes."""
         chosen = asdict(self.probes) | {"replace": None}
         parts = [repr(chosen), repr(self.box), self.timezone, str(self.slice_minutes)]
+        parts.append(f"trips {TRIP_LEAD} {TRIP_TAIL}")
         return fingerprint([*parts, *(f"{name} {version(name)}" for name in VERSIONS)])
 
     @classmethod

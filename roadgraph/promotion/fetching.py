@@ -95,6 +95,21 @@ def registered_bundle(settings: Settings, asked: str = CHAMPION) -> RegisteredBu
     return RegisteredBundle(bundle, version, asked if asked in (CHAMPION, CHALLENGER) else "")
 
 
+def kept_bundle(settings: Settings, number: str, run_id: str) -> RegisteredBundle | None:
+    """Return the bundle of a version as it was fetched before, without asking the registry.
+
+    Args:
+        settings: name the city and the task.
+        number: of the version.
+        run_id: of its run.
+    """
+    name = registered_name(settings)
+    kept = _folder_of(Workspace.of(settings).registered(name), number, run_id)
+    if not kept.is_dir():
+        return None
+    return RegisteredBundle(kept / BUNDLE_ARTIFACT, Version(name, number, run_id, {}), "")
+
+
 def fetched_bundle(client: MlflowClient, version: Version, folder: Path) -> Path:
     """Return the folder of a version's bundle below ``folder``; fetch it unless it is there.
 

@@ -83,18 +83,22 @@ def rows_told(manifest: dict[str, Any], inputs: dict[str, Input]) -> tuple[Input
     return tuple(found)
 
 
-def faults_of_account(workspace: Workspace, day: date, told: tuple[InputRows, ...]) -> list[str]:
+def faults_of_account(
+    workspace: Workspace, day: date, told: tuple[InputRows, ...], source: str
+) -> list[str]:
     """Count the rows of a day's files again, in the stores, and hold the account against it.
 
     Args:
         workspace: of the city.
         day: the day.
         told: its account.
+        source: what the day's slices were made from, as ``city.source`` names it. The store of
+            fixes of a city that has another source now is nothing to them.
 
     Returns:
         A sentence for each sum that does not come out; none where all rows are there.
     """
-    if (workspace.fixes / "inputs").is_dir():
+    if source == "probes":
         return list(_faults_of_fixes(workspace, day, told))
     return [
         _uneven(rows.name, rows.file_rows, rows.file_used, sum(rows.file_refused.values()))

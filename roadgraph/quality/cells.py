@@ -11,8 +11,8 @@ import pandas as pd
 from roadgraph.calendar import city_zone, local_hours, span_of_day
 from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.errors import DataError
-from roadgraph.schema import MEASURED_FEATURES
-from roadgraph.slices.store import read_slices, refuse_other_length, stored_days
+from roadgraph.schema import MEASURED_FEATURES, SLICES, read_whole
+from roadgraph.slices.store import DayFolder, refuse_other_length, stored_days
 
 if TYPE_CHECKING:
     from datetime import date
@@ -36,6 +36,12 @@ class DayCells:
     slice_starts: pd.DatetimeIndex
     observed: np.ndarray
     measured: np.ndarray
+
+    def feature(self, name: str) -> np.ndarray:
+        """Return one of ``MEASURED_FEATURES``, ``[T, N]`` float32, NaN where not observed."""
+        values = np.full(self.observed.shape, np.nan, dtype=np.float32)
+        values[self.observed] = self.measured[:, MEASURED_FEATURES.index(name)]
+        return values
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ def cells_of_day(settings: Settings, network: Network, workspace: Workspace, day
     nothing = np.zeros((0, len(MEASURED_FEATURES)), dtype=np.float32)
     if day not in stored_days(workspace.slices):
         return DayCells(starts, observed, nothing)
-    table = read_slices(workspace.slices, day, day)
+    path = DayFolder(workspace.slices / day.isoformat()).slices
+    table = SLICES.typed(read_whole(path))
     if not len(table):
         return DayCells(starts, observed, nothing)
     grid = grid_from_slices(table, network.segment_ids, minutes)

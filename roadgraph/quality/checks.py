@@ -71,6 +71,8 @@ def read_checks(workspace: Workspace, day: date) -> list[Check]:
     path = workspace.quality / day.isoformat() / CHECKS_FILE
     try:
         content = json.loads(path.read_text("utf-8"))
+        if not content:
+            raise ValueError("no check in it")
         return [Check(**{**each, "day": date.fromisoformat(each["day"])}) for each in content]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(
@@ -100,6 +102,9 @@ def coverage(report: QualityReport, settings: PipelineSettings) -> Check:
     It is held against their median, so that one bad day among them moves it little.
     """
     share = report.coverage.share
+    if not share:
+        reason = f"Nothing was observed on {report.day}."
+        return Check("coverage", report.day, False, reason, {"share": 0.0})
     if not report.reference.days:
         reason = f"{share:.1%} of the cells were observed; {none_like(report.day)}."
         return Check("coverage", report.day, None, reason, {"share": share})
@@ -143,7 +148,8 @@ def freshness(settings: Settings, workspace: Workspace, now: pd.Timestamp) -> Ch
     today = now.tz_convert(city_zone(settings.city.timezone)).date()
     width = pd.Timedelta(minutes=settings.slices.minutes)
     for day in reversed([day for day in stored_days(workspace.slices) if day <= today]):
-        table = read_whole(DayFolder(workspace.slices / day.isoformat()).slices)
+        path = DayFolder(workspace.slices / day.isoformat()).slices
+        table = read_whole(path, ["slice_start"])
         ends = pd.DatetimeIndex(table["slice_start"].to_pandas()) + width
         over = ends[ends <= now]
         if not len(over):

@@ -114,12 +114,13 @@ def quality_of_day(
     inputs = FixStore(workspace.fixes).inputs()
     told = rows_told(manifest, inputs) if manifest else ()
     matching = manifest.get("matching")
-    traversals, vehicles = _traversals(workspace, day) if settings.city.source == "probes" else NONE
+    source = manifest["city"]["source"] if manifest else settings.city.source
+    traversals, vehicles = _traversals(workspace, day) if source == "probes" else NONE
     depends_on = quality_depends_on(settings, workspace, day)
     return QualityReport(
         day=day,
         inputs=told,
-        faults=tuple(faults_of_account(workspace, day, told)),
+        faults=tuple(faults_of_account(workspace, day, told, source)),
         # Where vehicles drove is in the slices' manifest; a report that is handed on has no places.
         matching=replace(MatchReport.from_manifest(matching), worst=()) if matching else None,
         coverage=coverage_of(cells, network, settings),

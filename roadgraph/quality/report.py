@@ -12,7 +12,7 @@ from roadgraph.errors import DataError
 from roadgraph.probes.match_report import MatchReport
 from roadgraph.quality.account import InputRows
 from roadgraph.quality.cells import Coverage
-from roadgraph.quality.checks import checks_of_report, write_checks
+from roadgraph.quality.checks import checks_of_report, read_checks, write_checks
 from roadgraph.quality.day import QualityReport, quality_depends_on, quality_of_day
 from roadgraph.quality.drift import Drift
 from roadgraph.quality.page import page_of_quality
@@ -70,7 +70,7 @@ def read_quality(workspace: Workspace, day: date) -> QualityReport:
 
 
 def stale_quality(settings: Settings, workspace: Workspace, day: date) -> tuple[str, ...]:
-    """Return why the stored report of a day is not that of now; nothing where it is.
+    """Return why the stored report of a day and its checks are not those of now, or nothing.
 
     Raises:
         DataError: the network was not imported, or the store of slices is damaged.
@@ -82,6 +82,10 @@ def stale_quality(settings: Settings, workspace: Workspace, day: date) -> tuple[
         before = read_quality(workspace, day).manifest["depends_on"]
     except DataError:
         return ("the report is damaged",)
+    try:
+        read_checks(workspace, day)
+    except DataError:
+        return ("the checks are damaged",)
     return changes(before, now)
 
 

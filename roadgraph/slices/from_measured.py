@@ -102,7 +102,6 @@ def stale_from_measured(settings: Settings, network: Network, workspace: Workspa
     return StaleSlices(
         files=tuple(f"rows {name} {'changed' if name in before else 'is new'}" for name in news),
         days=dict(sorted(stale.items())),
-        gone=tuple(sorted(set(before) - set(digests))),
     )
 
 

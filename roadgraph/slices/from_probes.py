@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import reduce
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from roadgraph.workspace import Workspace
 
     Manifests = Mapping[date, dict[str, Any]]
+
+FEW_FIXES = 1_000
+"""Below it a day without a match is no fault: right after midnight two fixes are all there is."""
+
+log = logging.getLogger(__name__)
 
 
 class BuildDays(Protocol):
@@ -81,8 +87,7 @@ def slices_from_probes(
             tolerant,
         )
         faults += read.faults
-        stored = store.inputs()
-        plans = plan_days(store, network, settings, stored)
+        plans = plan_days(store, network, settings, read.stored)
         if not (tolerant and plans):
             _refuse_nothing_left(read.accounts, faults, settings)
         manifests = find_manifests(workspace.slices)
@@ -99,14 +104,14 @@ def slices_from_probes(
             lambda share: progress("matching fixes", share),
             tolerant,
         )
-    for day in emptied_days(plans, manifests, stored):
+    for day in emptied_days(plans, manifests, read.stored):
         if day in days:
             remove_day(workspace.slices, day)
     built = {plan.day for plan in stale}
     manifests |= {day: read_manifest(workspace.slices, day) for day in built}
     asked = [plan for plan in plans if plan.day in days]
     if tolerant:
-        faults += _days_without_slices(asked, manifests)
+        faults += _days_without_slices(asked, manifests, built)
     return _report(read.accounts, plans, built, manifests, tuple(faults))
 
 
@@ -135,7 +140,6 @@ def stale_from_probes(settings: Settings, network: Network, workspace: Workspace
         files=tuple(_news_of(name, sha256, before) for name, sha256 in coming.items()),
         days={day: reasons for day, reasons in found.items() if reasons}
         | dict.fromkeys(emptied, ("none of its fixes is left",)),
-        gone=tuple(sorted(set(before) - {file.name for file in files})),
     )
 
 
@@ -222,13 +226,21 @@ def _refuse_nothing_left(
         )
 
 
-def _days_without_slices(plans: Sequence[DayPlan], manifests: Manifests) -> list[Fault]:
+def _days_without_slices(
+    plans: Sequence[DayPlan], manifests: Manifests, built: Container[date]
+) -> list[Fault]:
+    """Return the days whose fixes all lie off the roads; with few fixes they are told once."""
     found = []
     for plan in plans:
         manifest = manifests[plan.day]
-        if not manifest["rows"]:
-            matching = MatchReport.from_manifest(manifest["matching"])
-            found.append(Fault(str(plan.day), nothing_matches(plan.day, plan.day, matching)))
+        if manifest["rows"]:
+            continue
+        matching = MatchReport.from_manifest(manifest["matching"])
+        reason = nothing_matches(plan.day, plan.day, matching)
+        if plan.rows >= FEW_FIXES:
+            found.append(Fault(str(plan.day), reason))
+        elif plan.day in built:
+            log.warning("%s; it is stored without slices", reason)
     return found
 
 

@@ -36,7 +36,7 @@ from roadgraph.slices.measured_record import (
     stale_of_record,
 )
 from roadgraph.slices.measured_values import SEGMENT_STEP
-from roadgraph.slices.store import DayFolder, find_manifests
+from roadgraph.slices.store import DayFolder
 from roadgraph.staleness import fingerprint_of
 from roadgraph.storage import scratch_folder, whole_file, write_json
 
@@ -118,8 +118,8 @@ def read_measured(
         )
         _refuse_nothing_left(accounts, settings)
         record = Record(key, accounts, tuple(broken))
-        stale = stale_of_record(record, find_manifests(workspace.slices), shared, days)
         stored = StoredDays.of(workspace.slices)
+        stale = stale_of_record(record, stored.manifests, shared, days)
         built = []
         wanted = replace(reading, counts=reading.counts.filter(pl.col("day").is_in(list(stale))))
         for day, cells in cells_by_day(wanted, lambda share: progress("aggregating rows", share)):

@@ -13,10 +13,10 @@ from roadgraph.calendar import city_zone, local_days
 from roadgraph.errors import DataError
 from roadgraph.schema import MEASURED_FEATURES, SLICES, read_whole
 from roadgraph.slices.measured_values import SEGMENT_STEP
-from roadgraph.slices.store import DayFolder, read_manifest, stored_days
+from roadgraph.slices.store import DayFolder, find_manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -63,16 +63,16 @@ class StoredDays:
 
     Attributes:
         folder: the store.
-        days: in it.
+        manifests: of the days in it; an empty one of a day that is damaged.
     """
 
     folder: Path
-    days: frozenset[date]
+    manifests: Mapping[date, dict[str, Any]]
 
     @classmethod
     def of(cls, folder: Path) -> StoredDays:
         """Return the days of a store."""
-        return cls(folder, frozenset(stored_days(folder)))
+        return cls(folder, find_manifests(folder))
 
     def refuse_loss(self, day: date, slices: pl.DataFrame, rows: int) -> None:
         """Make sure that a day is not replaced by much less than it rests on.
@@ -86,12 +86,13 @@ class StoredDays:
             DataError: the stored day rests on more than twice as many rows, has more than twice
                 as many slices, or more than half of its slices are at times that have none now.
         """
-        if day not in self.days:
+        manifest = self.manifests.get(day)
+        if not manifest:  # of a damaged day there is nothing to lose
             return
         stored = read_whole(DayFolder(self.folder / day.isoformat()).slices)
         old = pl.DataFrame(stored.select(["slice_start"]))
         lost = old.join(slices, on="slice_start", how="anti")
-        before = rows_of_day(read_manifest(self.folder, day))
+        before = rows_of_day(manifest)
         if 2 * rows < before or 2 * len(slices) < len(old) or 2 * len(lost) > len(old):
             rests = f", of {before:,} rows" if before else ""
             raise DataError(

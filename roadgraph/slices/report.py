@@ -49,12 +49,10 @@ class StaleSlices:
     Attributes:
         files: that would be read, such as ``fixes a.parquet is new``.
         days: why each stale day would be built, as far as is known before the files are read.
-        gone: files that the store has and the folder has not; what came from them stays.
     """
 
     files: tuple[str, ...] = ()
     days: dict[date, tuple[str, ...]] = field(default_factory=dict)
-    gone: tuple[str, ...] = ()
 
 
 def add_counts(accounts: Iterable[Mapping[str, int]]) -> dict[str, int]:

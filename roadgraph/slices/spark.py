@@ -158,11 +158,11 @@ class SparkEngine:
         roads = self._cluster.context.broadcast(
             Roads(uuid4().hex, network, settings.probes, minutes)
         )
-        total = sum(map(rows_of_day, plans))
+        total = sum(plan.rows for plan in plans)
         done = 0
         try:
             for job in jobs_of(plans, JOB_ROWS):
-                rows = sum(map(rows_of_day, job))
+                rows = sum(plan.rows for plan in job)
 
                 def step(share: float, done: int = done, rows: int = rows) -> None:
                     progress((done + share * rows) / total)
@@ -211,7 +211,7 @@ class SparkEngine:
     def _groups(self, plans: list[DayPlan]) -> list[Groups]:
         """Return the groups of vehicles of each day."""
         context = self._cluster.context
-        even = sum(map(rows_of_day, plans)) // (GROUPS_A_CORE * context.defaultParallelism)
+        even = sum(plan.rows for plan in plans) // (GROUPS_A_CORE * context.defaultParallelism)
         group_rows = max(LEAST_GROUP_ROWS, min(even, MOST_GROUP_ROWS))
         tasks = context.parallelize(plans, len(plans)).map(
             partial(groups_of_day, group_rows=group_rows)
@@ -295,21 +295,16 @@ class _Day:
         return write_slices(self.slices, out, plan, tables.close(), tables.matching)
 
 
-def rows_of_day(plan: DayPlan) -> int:
-    """Return how many fixes of the store belong to a day."""
-    return sum(account.days[plan.day.isoformat()] for account in plan.inputs.values())
-
-
 def jobs_of(plans: list[DayPlan], job_rows: int) -> Iterator[list[DayPlan]]:
     """Yield consecutive days that are matched at once: up to ``job_rows`` fixes, or one day."""
     job: list[DayPlan] = []
     rows = 0
     for plan in plans:
-        if job and rows + rows_of_day(plan) > job_rows:
+        if job and rows + plan.rows > job_rows:
             yield job
             job, rows = [], 0
         job.append(plan)
-        rows += rows_of_day(plan)
+        rows += plan.rows
     if job:
         yield job
 

@@ -134,11 +134,25 @@ def read_manifest(folder: Path, day: date) -> dict[str, Any]:
 
 
 def find_manifests(folder: Path) -> dict[date, dict[str, Any]]:
-    """Return the manifests of the days in the store; a damaged one as an empty one.
+    """Return the manifests of the days in the store; an empty one of a day that is damaged.
 
-    A day without its manifest is built again: nothing says what it was made from.
+    A day is built again whose manifest is damaged, for nothing says what it was made from, or
+    whose slices are no Parquet file. Of the latter the footer alone is read.
     """
-    return dict(_manifests(folder))
+    return {
+        day: manifest if manifest and _opens(folder, day) else {}
+        for day, manifest in _manifests(folder)
+    }
+
+
+def _opens(folder: Path, day: date) -> bool:
+    path = DayFolder(folder / day.isoformat()).slices
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        log.warning("%s: %s is missing or damaged (%s)", day, path, error)
+        return False
+    return True
 
 
 def _manifests(folder: Path) -> Iterator[tuple[date, dict[str, Any]]]:

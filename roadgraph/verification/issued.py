@@ -36,8 +36,8 @@ class Issued:
     Attributes:
         cells: to be scored.
         unobserved: forecasts of the day whose cell was not observed.
-        seen: forecasts of observed cells that are left out because their model was made from that
-            very time; its error would flatter.
+        seen: forecasts of observed cells that are left out because they were issued at a time
+            that their model was made from; its error would flatter.
         strangers: forecasts of segments that the network does not have.
     """
 
@@ -86,13 +86,16 @@ def issued_of_day(
         known = segment >= 0
         is_observed = known & (target >= 0)
         is_observed &= ~np.isnan(observed.speed_kph[target, segment])
-        unseen = starts >= seen_until
+        unseen = pd.DatetimeIndex(table["issued_at"]) >= seen_until
         chosen = np.flatnonzero(is_observed & unseen)
         strangers += int((~known).sum())
         unobserved += int((known & ~is_observed).sum())
         seen += int((is_observed & ~unseen).sum())
         if len(chosen):
-            tables.append(table.iloc[chosen].assign(made_by=model_of(manifest)))
+            titles = table["model"].iloc[chosen]
+            # Added segments may have been forecast by another model than the one that was asked.
+            made_by = titles.replace({manifest["model"]["title"]: model_of(manifest)})
+            tables.append(table.iloc[chosen].assign(made_by=made_by))
             targets.append(target[chosen])
             segments.append(segment[chosen])
     # An empty first table would take the types of the columns away.

@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from roadgraph.calendar import city_zone, span_of_day
-from roadgraph.dataset.grid import grid_from_slices
-from roadgraph.dataset.history import fit_history
-from roadgraph.dataset.labels import congestion_classes, free_flow_kph
-from roadgraph.quality.cells import road_classes
+from roadgraph.calendar import city_zone
+from roadgraph.dataset.history import typical_at
+from roadgraph.dataset.labels import congestion_classes, free_flow_kph, unseen_free_flow_kph
+from roadgraph.quality.cells import cells_of_day, road_classes
 from roadgraph.schema import CONGESTION_CLASSES, NO_LABEL
-from roadgraph.slices.store import read_slices, refuse_other_length, stored_days
+from roadgraph.slices.store import stored_days
 
 if TYPE_CHECKING:
     from roadgraph.network.network import Network
-    from roadgraph.settings import Settings
+    from roadgraph.settings import LabelsSettings, Settings
     from roadgraph.workspace import Workspace
 
 PERSISTENCE_DAYS = 7
 """How old an observation may be that persistence goes by."""
+
+DAYS_SEEN = PERSISTENCE_DAYS + 1
+"""Days before that persistence looks at: a forecast may have been issued a day before its slice."""
+
+SEGMENTS_AT_ONCE = 1000
+MANY = np.array(np.iinfo(np.int32).max)
+"""Stands for a number of probes that is enough for any rule."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,10 @@ class Said:
 
 @dataclass(frozen=True)
 class ObservedDay:
-    """The slices of a local day as they were observed, and those before it.
+    """The slices of a local day as they were observed, and those shortly before it.
 
     Attributes:
-        slice_starts: ``[T]`` in UTC: the days before, then the day, to its last observation.
+        slice_starts: ``[T]`` in UTC: those of the ``DAYS_SEEN`` before, then of the day.
         first: place of the day's first slice.
         slice_minutes: length of a slice.
         speed_kph: ``[T, N]``, NaN where nothing was observed.
@@ -102,7 +108,7 @@ def days_before(settings: Settings, workspace: Workspace, day: date) -> list[dat
 
 def days_looked_at(settings: Settings, workspace: Workspace, day: date) -> list[date]:
     """Return the stored days that the verification of ``day`` rests on, without it."""
-    reach = max(settings.pipeline.training_days, PERSISTENCE_DAYS)
+    reach = max(settings.pipeline.training_days, DAYS_SEEN)
     first = day - timedelta(days=reach)
     return [other for other in stored_days(workspace.slices) if first <= other < day]
 
@@ -117,6 +123,8 @@ def observed_day(
     the same labels. A model's own free flow rests on the part of these days that it was trained
     on; where the two differ its figures are a little worse for it, never better.
 
+    Of the days before only the mean speeds are in memory at once.
+
     Args:
         settings: ``city``, ``slices``, ``labels`` and ``pipeline.training_days`` are used.
         network: the workspace's.
@@ -126,34 +134,67 @@ def observed_day(
     Raises:
         DataError: the slices are of another length or network.
     """
-    minutes = settings.slices.minutes
-    refuse_other_length(workspace.slices, minutes)
+    labels, minutes = settings.labels, settings.slices.minutes
     zone = city_zone(settings.city.timezone)
-    looked_at = days_looked_at(settings, workspace, day)
-    slices = read_slices(workspace.slices, looked_at[0], day)
-    grid = grid_from_slices(slices, network.segment_ids, minutes)
-    starts, speed = grid.slice_starts, grid.speed_kph
-    begin, _ = span_of_day(day, zone, minutes)
-    oldest, _ = span_of_day(days_before(settings, workspace, day)[0], zone, minutes)
-    first, trained = int(starts.searchsorted(begin)), int(starts.searchsorted(oldest))
-    before = slice(trained, first)
-    limits = network.segments["speed_limit_kph"].astype("float64").to_numpy()
-    flow = free_flow_kph(speed[before], limits, road_classes(network), settings.labels)
-    count = np.nan_to_num(grid.measured[:, :, 3])
-    congestion = congestion_classes(speed, flow, count, settings.labels)
-    history, _ = fit_history(speed[before], starts[before], zone, minutes)
-    typical = history.at(starts[first:], zone)
-    # The rule of traffic4cast asks for probes; an average rests on any number of them.
-    many = np.full(typical.shape, np.iinfo(np.int32).max)
-    known = congestion[before][congestion[before] != NO_LABEL]
+    before = days_before(settings, workspace, day)
+    recent = [day - timedelta(days=ago) for ago in range(DAYS_SEEN, -1, -1)]
+    starts: dict[date, pd.DatetimeIndex] = {}
+    speed: dict[date, np.ndarray] = {}
+    for other in sorted({*before, *recent}):
+        cells = cells_of_day(settings, network, workspace, other)
+        starts[other], speed[other] = cells.slice_starts, cells.feature("mean_speed")
+    flow = _free_flow([speed[other] for other in before], network, labels)
+
+    def classes(other: date) -> np.ndarray:
+        count = MANY
+        if labels.congestion == "traffic4cast":  # the only rule that asks for it
+            cells = cells_of_day(settings, network, workspace, other)
+            count = np.nan_to_num(cells.feature("count_probes"))
+        return congestion_classes(speed[other], flow, count, labels)
+
+    of_day = {other: classes(other) for other in recent}
+    blocks = [(speed[other], starts[other]) for other in before]
+    typical = typical_at(starts[day], blocks, len(flow), zone, minutes)
+    frequency = np.zeros(len(CONGESTION_CLASSES), dtype=np.int64)
+    for other in before:
+        known = of_day[other] if other in of_day else classes(other)
+        frequency += np.bincount(known[known != NO_LABEL], minlength=len(frequency))
     return ObservedDay(
-        slice_starts=starts,
-        first=first,
+        slice_starts=starts[recent[0]].append([starts[other] for other in recent[1:]]),
+        first=sum(len(starts[other]) for other in recent[:-1]),
         slice_minutes=minutes,
-        speed_kph=speed,
-        congestion=congestion,
+        speed_kph=np.concatenate([speed[other] for other in recent]),
+        congestion=np.concatenate([of_day[other] for other in recent]),
         typical=typical,
-        typical_congestion=congestion_classes(typical, flow, many, settings.labels),
-        mean_kph=float(np.nanmean(speed[before])),
-        common_class=int(np.bincount(known, minlength=len(CONGESTION_CLASSES)).argmax()),
+        # The rule of traffic4cast asks for probes; an average rests on any number of them.
+        typical_congestion=congestion_classes(typical, flow, MANY, labels),
+        mean_kph=_mean([speed[other] for other in before]),
+        common_class=int(frequency.argmax()),
     )
+
+
+def _free_flow(
+    speeds_kph: list[np.ndarray], network: Network, labels: LabelsSettings
+) -> np.ndarray:
+    """Return the free flow of each segment, ``[N]``, as ``free_flow_kph`` does, some at a time.
+
+    Args:
+        speeds_kph: of each day ``[T, N]``.
+        network: has the limits and road classes.
+        labels: percentile and share.
+    """
+    limits = network.segments["speed_limit_kph"].astype("float64").to_numpy()
+    roads = road_classes(network)
+    flow = np.full(len(limits), np.nan)
+    for first in range(0, len(limits), SEGMENTS_AT_ONCE):
+        some = slice(first, first + SEGMENTS_AT_ONCE)
+        speed = np.concatenate([each[:, some] for each in speeds_kph])
+        own = free_flow_kph(speed, limits[some], roads[some], labels)
+        # What it says of segments that were never observed rests on all others.
+        flow[some] = np.where(np.isnan(speed).all(axis=0), np.nan, own)
+    return np.where(np.isnan(flow), unseen_free_flow_kph(flow, limits, roads), flow)
+
+
+def _mean(speeds_kph: list[np.ndarray]) -> float:
+    total = sum(float(np.nansum(each, dtype=np.float64)) for each in speeds_kph)
+    return total / sum(int((~np.isnan(each)).sum()) for each in speeds_kph)

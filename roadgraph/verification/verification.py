@@ -68,8 +68,8 @@ def verify_day(
     """Hold the forecasts of a local day, as they were first issued, against its slices.
 
     Every forecast of an observed cell whose slice begins on the day counts, whatever day it was
-    issued on, unless its model was made from that very time. Persistence and the historical
-    average of the days before are judged on the same cells.
+    issued on, unless it was issued at a time that its model was made from. Persistence and the
+    historical average of the days before are judged on the same cells.
 
     Args:
         settings: ``city``, ``slices``, ``labels`` and ``pipeline.training_days`` are used.

@@ -100,3 +100,25 @@ def test_where_all_is_well_nobody_is_told_and_nothing_is_written(
     assert alert_of_run(RunReport((WELL,)), settings, AT) == []
     assert told.alerts == []
     assert not list(tmp_path.rglob("alerts.json"))
+
+
+def test_a_disk_that_is_full_keeps_nobody_from_being_told(
+    told: Told, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(alarm, "alone", full)
+    alert_of_run(report(failed()), settings, AT)
+    assert len(told.alerts) == 1
+
+
+def test_a_damaged_memory_of_what_was_told_is_begun_anew(
+    told: Told, settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "sample" / "alerts.json"
+    path.parent.mkdir()
+    path.write_text('{"failure slices": ["2026"]}')
+    alert_of_run(report(failed()), settings, AT)
+    alert_of_run(report(failed()), settings, AT)
+    assert len(told.alerts) == 1

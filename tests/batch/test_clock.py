@@ -1,8 +1,11 @@
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.batch.clock import Clock, look_back_from
@@ -14,11 +17,22 @@ def at(text: str) -> pd.Timestamp:
     return pd.Timestamp(text, tz="UTC")
 
 
-def write_day(folder: Path, day: date, checksums: dict[str, str]) -> None:
+def write_day(
+    folder: Path, day: date, checksums: dict[str, str], observed: Sequence[str] | None = None
+) -> None:
+    """Write a day of slices with fixes; every one of them was observed unless told otherwise."""
+    starts = list(checksums) if observed is None else list(observed)
     path = folder / str(day)
     path.mkdir(parents=True)
-    content = {"slice_minutes": 60, "fixes_by_slice": checksums}
+    content = {
+        "slice_minutes": 60,
+        "rows": len(starts),
+        "fixes_by_slice": checksums,
+        "depends_on": {f"fixes {day} a.parquet": "sha", "probes.max_gap_s": "120.0"},
+    }
     (path / "manifest.json").write_text(json.dumps(content))
+    times = pa.array([pd.Timestamp(start) for start in starts], pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"slice_start": times}), path / "slices.parquet")
 
 
 @pytest.fixture
@@ -70,7 +84,35 @@ def test_the_last_observation_before_a_gap_is_known_after_it(slices: Path) -> No
     assert clock.newest(at("2026-01-08T05:00")) == at("2026-01-06T09:00")
 
 
-def test_forecasts_look_back_to_the_second_stored_day_before_theirs(slices: Path) -> None:
+def test_fixes_that_no_slice_rests_on_are_no_observation(tmp_path: Path) -> None:
+    hours = {"2026-01-05T10:00:00Z": "a", "2026-01-05T11:00:00Z": "b"}
+    write_day(tmp_path, FIRST, hours, ["2026-01-05T10:00:00Z"])
+    write_day(tmp_path, SECOND, {"2026-01-06T08:00:00Z": "c"}, [])
+    clock = Clock(tmp_path, FIRST, SECOND, 60)
+    assert clock.newest(at("2026-01-06T10:00")) == at("2026-01-05T10:00")
+    assert look_back_from(tmp_path, FOURTH) == FIRST
+
+
+def test_another_way_of_making_slices_is_another_thing_to_depend_on(slices: Path) -> None:
+    time, path = at("2026-01-06T10:00"), slices / str(SECOND) / "manifest.json"
+    before = Clock(slices, FIRST, SECOND, 60).data_before(time, 2)
+    content = json.loads(path.read_text())
+    for depends_on, is_another in (
+        ({**content["depends_on"], "fixes 2026-01-07 b.parquet": "sha"}, False),
+        ({**content["depends_on"], "probes.max_gap_s": "90.0"}, True),
+    ):
+        path.write_text(json.dumps({**content, "depends_on": depends_on}))
+        after = Clock(slices, FIRST, SECOND, 60).data_before(time, 2)
+        assert (after != before) is is_another
+
+
+def test_it_is_known_whether_there_are_fixes_of_after_a_time(slices: Path) -> None:
+    clock = Clock(slices, FIRST, SECOND, 60)
+    assert clock.knows_after(at("2026-01-06T09:00"))
+    assert not clock.knows_after(at("2026-01-06T10:00"))
+
+
+def test_forecasts_look_back_to_the_second_observed_day_before_theirs(slices: Path) -> None:
     assert look_back_from(slices, FOURTH) == FIRST
     assert look_back_from(slices, SECOND) == FIRST
     assert look_back_from(slices, FIRST) == FIRST

@@ -1,8 +1,10 @@
 """Scheduled runs on a toy city, from fixes to forecasts."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import polars as pl
@@ -11,10 +13,11 @@ import pytest
 
 from roadgraph.batch import steps
 from roadgraph.batch.asked import Asked
+from roadgraph.batch.issuer import Issuer
 from roadgraph.batch.journal import read_journal
 from roadgraph.batch.outcome import Outcome
-from roadgraph.batch.run import run_batch
-from roadgraph.errors import ExitCode, LockError, SettingsError
+from roadgraph.batch.run import local_hour, run_batch
+from roadgraph.errors import BundleError, DataError, ExitCode, LockError, SettingsError
 from roadgraph.predict.store import forecasts_of_days, read_forecasts, read_manifest
 from roadgraph.settings import Settings
 from roadgraph.storage import alone
@@ -192,6 +195,8 @@ def test_days_without_any_data_at_all_and_without_a_day_named_are_refused(
     )
     report = run(settings)
     assert [failed.step for failed in report.failed] == ["slices"]
+    with pytest.raises(SettingsError, match="--to 2027-01-01: this day is still to come"):
+        run(settings, None, date(2027, 1, 1))
     with pytest.raises(SettingsError, match="--from 2026-01-09 is after --to 2026-01-05"):
         run(settings, FIFTH, DAYS[0])
 
@@ -202,7 +207,7 @@ def test_a_forecast_says_which_model_made_it_and_what_that_had_seen(trained: Set
     assert manifest["model"] == {"title": "mlp-simple"}
     assert pd.Timestamp(manifest["seen_until"]) > pd.Timestamp("2026-01-05T00:00Z")
     assert set(manifest["depends_on"]) >= {
-        "network", "model", "newest observation", "fixes before its time", "roadgraph",
+        "network", "model", "newest observation", "data before its time", "roadgraph",
     }  # fmt: skip
     schema = pq.read_schema(next(iter(paths.values())))
     assert "data_age_min" in schema.names
@@ -223,5 +228,73 @@ def test_the_checks_of_older_days_are_told_once(trained: Settings, tmp_path: Pat
     settings = copy_of(trained, tmp_path)
     assert run(settings, FIFTH, FIFTH).exit_code == ExitCode.CHECKS
     assert run(settings, FIFTH, FIFTH).exit_code == ExitCode.CHECKS, "it is the newest day still"
-    # Nothing can be said of the first Saturday.
-    assert run(settings, FIFTH, date(2026, 1, 10)).exit_code == ExitCode.OK
+    after = run(settings, FIFTH, date(2026, 1, 10))
+    assert {str(check.day) for check in after.failed_checks} == {"2026-01-10"}
+
+
+def test_other_settings_of_the_slices_issue_forecasts_again_that_rest_on_them(
+    trained: Settings, tmp_path: Path
+) -> None:
+    settings = copy_of(trained, tmp_path)
+    parking = replace(settings, probes=replace(settings.probes, parked_minutes=20.0))
+    report = run(parking, FOURTH, FOURTH)
+    (predictions,) = by_step(report)["predictions"]
+    assert (predictions.state, predictions.reason) == ("made", "data before its time changed")
+
+
+def test_a_model_of_another_network_holds_up_no_new_forecast(
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_fifth_day(trained, tmp_path)
+    kept = forecasts_of_days(Workspace.of(settings).forecasts, FOURTH, FOURTH)
+    said = {time: path.read_bytes() for time, path in kept.items()}
+
+    def cannot(self: Issuer, settings: Settings, identity: Mapping[str, str]) -> Issuer:
+        raise BundleError("mlp-simple was trained on another network")
+
+    monkeypatch.setattr(Issuer, "same_as", cannot)
+    settings = replace(settings, evaluation=replace(settings.evaluation, abstain_below=0.5))
+    report = run(settings, FOURTH, FIFTH)
+    (predictions,) = by_step(report)["predictions"]
+    assert predictions.figures["times"] == 48
+    assert predictions.figures["left as they were issued"] == 24
+    assert len(forecasts_of_days(Workspace.of(settings).forecasts, FIFTH, FIFTH)) == 24
+    assert {time: path.read_bytes() for time, path in kept.items()} == said
+
+
+def test_damaged_slices_fail_the_run_with_an_alert_and_not_with_a_traceback(
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = copy_of(trained, tmp_path)
+
+    def damaged(slices: Path, slice_minutes: int) -> None:
+        raise DataError("slices.parquet is damaged")
+
+    monkeypatch.setattr("roadgraph.batch.run.observed_time", damaged)
+    told = tmp_path / "told.json"
+    command = ("sh", "-c", f"cat > {told}")
+    settings = replace(settings, pipeline=replace(settings.pipeline, alert_command=command))
+    report = run(settings, FOURTH, FOURTH)
+    assert [failed.reason for failed in report.failed] == ["slices.parquet is damaged"]
+    assert "slices.parquet is damaged" in told.read_text()
+
+
+def test_a_journal_that_cannot_be_written_is_a_failure_that_is_told(
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_fifth_day(trained, tmp_path)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device", "journal.jsonl")
+
+    monkeypatch.setattr("roadgraph.batch.run.add_to_journal", full)
+    report = run_batch(settings, Asked(FIFTH, FIFTH, ("slices",)), NOW)
+    assert [failed.reason for failed in report.failed] == ["journal.jsonl: No space left on device"]
+
+
+def test_the_night_of_a_day_comes_at_an_hour_of_the_local_clock() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    # On this night the clock goes from two to three.
+    spring = local_hour(date(2026, 3, 28), 3, berlin)
+    assert spring == pd.Timestamp("2026-03-29T01:00Z")
+    assert local_hour(date(2026, 1, 1), 3, berlin) == pd.Timestamp("2026-01-02T02:00Z")

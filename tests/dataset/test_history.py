@@ -2,8 +2,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from roadgraph.dataset.history import fit_history
+from roadgraph.dataset.history import fit_history, typical_at
 
 UTC = ZoneInfo("UTC")
 NAN = np.nan
@@ -39,6 +40,22 @@ def test_a_time_never_seen_has_the_segments_mean_and_a_segment_never_seen_the_ne
     values[9] = [20, 30, NAN]
     history, _ = fit_history(values, days(1), UTC, 60)
     np.testing.assert_array_equal(history.at(days(1), UTC)[3], [15, 30, 22.5])
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Berlin")])
+def test_block_by_block_the_typical_values_are_the_same(zone: ZoneInfo) -> None:
+    rng = np.random.default_rng(0)
+    starts = days(21, "2026-03-23")  # Berlin's clocks go forward within
+    values = rng.uniform(5, 60, (len(starts), 6)).astype(np.float32)
+    shares = np.array([0.05, 0.2, 0.5, 0.9, 1.0, 0.0])  # observed; the last one never
+    values[rng.random(values.shape) >= shares] = NAN
+    kept = np.r_[0:48, 96 : len(starts)]  # two days are missing
+    blocks = [(values[rows], starts[rows]) for rows in np.array_split(kept, 17)]
+    asked = days(8, "2026-04-13")
+    expected = fit_history(values[kept], starts[kept], zone, 60)[0].at(asked, zone)
+    found = typical_at(asked, blocks, 6, zone, 60)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_left_out_says_what_the_cell_would_have_had_without_itself() -> None:

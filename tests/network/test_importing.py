@@ -17,7 +17,7 @@ from roadgraph.network.importing import (
     stale_network,
     write_import,
 )
-from roadgraph.network.network import read_network
+from roadgraph.network.network import Network, read_network
 from roadgraph.settings import Settings
 from tests.toy import (
     crossroads_network,
@@ -224,6 +224,24 @@ def test_where_nothing_was_cut_there_is_no_table_of_it(tmp_path: Path) -> None:
     assert names == ["links.parquet", "network.json", "segments.parquet"]
 
 
+def test_the_picture_is_in_the_folder_before_it_takes_the_place_of_the_old_one(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "network"
+    path = write_road_layer(crossroads_network(), tmp_path / "roads.geojson")
+    settings = settings_of(path)
+
+    def draw(network: Network, picture: Path) -> None:
+        assert not folder.exists()
+        picture.write_text(f"{len(network.segment_ids)} segments")
+
+    write_import(import_network(settings), settings, folder, draw)
+    assert (folder / "network.png").read_text() == "8 segments"
+    matrix = detectors(written(tmp_path, "adjacency.csv", "0,1\n0,0\n"))
+    write_import(import_network(matrix), matrix, folder, draw)  # there is nothing to draw
+    assert not (folder / "network.png").exists()
+
+
 def test_the_account_names_every_file_that_was_read(tmp_path: Path) -> None:
     layer = crossroads_segments().rename(columns={"speed_limit_kph": "limit"})
     layer.drop(columns="free_flow_kph").to_file(tmp_path / "roads.shp")
@@ -277,5 +295,5 @@ def test_an_import_is_stale_when_its_files_or_settings_have_changed(tmp_path: Pa
 
 
 def test_a_network_whose_roads_are_gone_is_an_error_that_names_them(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="roads.geojson is missing; set city.roads"):
+    with pytest.raises(DataError, match=r"roads\.geojson is missing; set city\.roads"):
         stale_network(settings_of(tmp_path / "roads.geojson"), tmp_path / "network")

@@ -12,10 +12,9 @@ import pytest
 from roadgraph.batch.outcome import Outcome
 from roadgraph.config import load_settings
 from roadgraph.predict.store import stored_times
-from roadgraph.quality.checks import Check
 from roadgraph.settings import Settings
 from roadgraph.workspace import Workspace
-from tests.pipelines.toy import NOW, check, outcome, toy_settings
+from tests.pipelines.toy import NOW, outcome, toy_settings
 from tests.toy_city import write_city
 
 dg = pytest.importorskip("dagster", reason="the extra 'pipelines' is not installed")
@@ -208,26 +207,20 @@ def test_without_a_champion_no_forecast_is_said_to_be_there(
     assert ended.get_asset_materialization_events() == []
 
 
-def test_the_failed_checks_of_the_nights_newest_day_reach_the_promotion(
+def test_the_promotion_of_a_night_is_that_of_its_newest_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipelines.definitions import definitions_of
     from roadgraph.batch import steps
-    from roadgraph.verification import checks
 
-    told: dict[str, Any] = {}
+    asked: list[date] = []
 
-    def make_promotion(settings: Settings, last: date, failed: list[Check]) -> Outcome:
-        told.update(last=last, failed=failed)
+    def make_promotion(settings: Settings, last: date) -> Outcome:
+        asked.append(last)
         return outcome("promotion", "nothing", "stopped by a failed check")
 
-    def failed_checks(settings: Settings, workspace: Workspace, days: list[date]) -> list[Check]:
-        return [check("coverage", False, day) for day in days]
-
     monkeypatch.setattr(steps, "make_promotion", make_promotion)
-    monkeypatch.setattr(checks, "failed_checks", failed_checks)
     job = definitions_of(toy_settings(tmp_path), NOW).resolve_job_def("nightly")
     ended = job.execute_in_process(asset_selection=[dg.AssetKey("promotion")], tags=WEEK)
     assert ended.success
-    assert told["last"] == date(2026, 1, 9)
-    assert [each.day for each in told["failed"]] == [date(2026, 1, 9)]
+    assert asked == [date(2026, 1, 9)]

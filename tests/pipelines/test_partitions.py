@@ -93,3 +93,13 @@ def test_a_cron_line_names_the_minutes_after_the_ends_of_slices(
     from pipelines.partitions import cron_of
 
     assert cron_of(slice_minutes, wait_min) == cron
+
+
+def test_in_a_zone_half_an_hour_off_slices_end_at_half_past() -> None:
+    from pipelines.partitions import shift_min
+
+    now = pd.Timestamp("2026-01-05T00:00Z")
+    assert shift_min(60, "Asia/Kolkata", now) == 30
+    assert shift_min(15, "Asia/Kolkata", now) == 0
+    assert shift_min(30, "Asia/Kathmandu", now) == 15
+    assert shift_min(60, "Asia/Bangkok", now) == 0

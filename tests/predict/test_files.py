@@ -56,6 +56,19 @@ def test_geojson_has_iso_times_nulls_and_no_other_coordinate_system(
     assert list(first["properties"]) == PREDICTIONS.columns
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".geojson", ".geoparquet"])
+def test_a_forecast_without_a_row_is_written(table: pa.Table, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write_predictions(table.slice(0, 0), path, NETWORK)
+    if suffix == ".csv":
+        found = pd.read_csv(path)
+    else:
+        found = pd.read_parquet(path) if "parquet" in suffix else gpd.read_file(path)
+    assert len(found) == 0
+    if suffix != ".geojson":  # it has names with its rows alone
+        assert set(PREDICTIONS.columns) <= set(found.columns)
+
+
 def test_in_csv_whole_numbers_stay_whole_beside_empty_cells(bundle: Bundle, tmp_path: Path) -> None:
     newest = predict_at(bundle, NETWORK, SLICES_TABLE, 15)
     partly = newest.set_column(

@@ -1,40 +1,68 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.errors import DataError
-from roadgraph.predict.given_slices import given_slices, slices_of_rows
-from roadgraph.predict.newest_slices import newest_slices
+from roadgraph.predict.given_slices import given_slices, is_store, slices_of_rows
 from roadgraph.slices.store import write_days
 from tests.dataset.toy import MONDAY
-from tests.predict.toy import END, SLICES_TABLE, SPEED, slices_of
+from tests.predict.toy import SPEED, slices_of
 
 UTC = ZoneInfo("UTC")
 FEW = slices_of(SPEED[:3])
 
 
-def test_a_file_a_folder_of_files_and_a_store_give_the_same_rows(tmp_path: Path) -> None:
+def test_a_file_and_a_folder_of_files_give_the_same_rows(tmp_path: Path) -> None:
     pq.write_table(FEW, tmp_path / "a.parquet")
     FEW.to_pandas().to_csv(tmp_path / "b.csv", index=False)
     parts = tmp_path / "parts"
     parts.mkdir()
     pq.write_table(FEW.slice(0, 2), parts / "1.parquet")
     FEW.slice(2).to_pandas().to_csv(parts / "2.csv", index=False)
+    for name in ("a.parquet", "b.csv", "parts"):
+        assert given_slices(tmp_path / name, 15).equals(FEW), name
+
+
+def test_a_folder_of_days_is_a_store(tmp_path: Path) -> None:
     write_days(FEW, tmp_path / "store", UTC, 15, {})
-    for name in ("a.parquet", "b.csv", "parts", "store"):
-        table, minutes = given_slices(tmp_path / name, 15)
-        assert table.equals(FEW), name
-        assert minutes == 15
+    (tmp_path / "parts").mkdir()
+    found = [is_store(tmp_path / name) for name in ("store", "parts", "gone")]
+    assert found == [True, False, False]
+
+
+def test_sparse_slices_are_not_taken_for_longer_ones(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.csv"
+    frame = FEW.to_pandas().iloc[:2]
+    starts = pd.DatetimeIndex(["2026-01-05T02:00Z", "2026-01-05T02:45Z"])
+    frame.assign(slice_start=starts).to_csv(path, index=False)
+    assert given_slices(path, 15)["slice_start"].to_pandas().tolist() == starts.tolist()
 
 
 def test_of_slices_of_another_length_file_and_lengths_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "half.csv"
+    long, short = tmp_path / "long.csv", tmp_path / "short.csv"
+    hours = slices_of(np.where(np.arange(30)[:, None] % 4 == 0, SPEED[:30], np.nan))
+    hours.to_pandas().to_csv(long, index=False)
+    with pytest.raises(DataError, match=r"long\.csv: its slices are 60 minutes apart, .* 15 min"):
+        given_slices(long, 15)
     frame = FEW.to_pandas()
-    frame[frame["slice_start"] != MONDAY + pd.Timedelta(minutes=15)].to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"half\.csv: its slices are 30 minutes apart, .* 15 min"):
+    frame.loc[1, "slice_start"] = MONDAY + pd.Timedelta(minutes=5)
+    frame.to_csv(short, index=False)
+    with pytest.raises(DataError, match=r"short\.csv: a slice begins at .*T00:05.* 15 minutes"):
+        given_slices(short, 15)
+
+
+def test_a_segment_may_be_called_na_and_must_be_called_something(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame = FEW.to_pandas()
+    frame["segment_id"] = frame["segment_id"].replace({"A": "NA", "B": "007"})
+    frame.to_csv(path, index=False)
+    assert set(given_slices(path, 15)["segment_id"].to_pylist()) == {"NA", "007", "C"}
+    frame.assign(segment_id="").to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"row 0 of .*a\.csv .* has no segment_id"):
         given_slices(path, 15)
 
 
@@ -84,32 +112,3 @@ def test_what_is_no_file_of_slices_is_refused(tmp_path: Path) -> None:
 def test_a_column_of_several_kinds_is_refused() -> None:
     with pytest.raises(DataError, match="holds values of several kinds"):
         slices_of_rows(FEW.to_pandas().assign(segment_id=["A", 2, *"BCABCAB"]), "rows")
-
-
-def test_of_the_store_the_days_looked_at_alone_are_read(tmp_path: Path) -> None:
-    write_days(SLICES_TABLE, tmp_path, UTC, 15, {})
-    at = END - pd.Timedelta(days=1)
-    table = newest_slices(tmp_path, UTC, 15, at)
-    assert table["slice_start"].to_pandas().max() == at - pd.Timedelta(minutes=15)
-    later = newest_slices(tmp_path, UTC, 15, END + pd.Timedelta(days=60))
-    assert later["slice_start"].to_pandas().max() == END - pd.Timedelta(minutes=15)
-    newest = newest_slices(tmp_path, UTC, 15)
-    assert newest.equals(later)
-
-
-def test_empty_days_are_passed_over_to_the_newest_with_a_slice(tmp_path: Path) -> None:
-    write_days(FEW, tmp_path, UTC, 15, {})
-    for day in ("2026-01-20", "2026-01-21"):
-        (tmp_path / day).mkdir()
-        pq.write_table(FEW.slice(0, 0), tmp_path / day / "slices.parquet")
-    assert newest_slices(tmp_path, UTC, 15).equals(FEW)
-    assert newest_slices(tmp_path, UTC, 15, END + pd.Timedelta(days=60)).equals(FEW)
-
-
-def test_before_the_first_day_there_is_no_history(tmp_path: Path) -> None:
-    write_days(FEW, tmp_path, UTC, 15, {})
-    for at in (MONDAY, MONDAY - pd.Timedelta(days=3)):
-        with pytest.raises(DataError, match=r"no history before .* has slices from 2026-01-05"):
-            newest_slices(tmp_path, UTC, 15, at)
-    with pytest.raises(DataError, match="no slices yet"):
-        newest_slices(tmp_path / "none", UTC, 15)

@@ -8,10 +8,11 @@ import pytest
 from roadgraph.errors import BundleError
 from roadgraph.network.network import Network
 from roadgraph.predict.added_segments import grown_bundle
+from roadgraph.predict.forecaster import Forecaster
 from roadgraph.predict.parts import network_difference
 from roadgraph.predict.predictions import predict_at, predict_newest
 from roadgraph.schema import STATIC_FEATURES
-from roadgraph.training.bundle import Bundle, write_bundle
+from roadgraph.training.bundle import Bundle, digest_of_bundle, write_bundle
 from tests.dataset.toy import toy_settings
 from tests.predict.toy import NETWORK, SLICES_TABLE, trained_bundle
 from tests.toy import network_of, straight_segments
@@ -91,6 +92,21 @@ def test_where_weights_belong_to_segments_another_model_forecasts_the_added_ones
     columns = ["speed", "speed_p90", "p_gridlock", "congestion"]
     pd.testing.assert_frame_equal(table[new][columns], other[new][columns])
     assert (table.groupby("horizon_min")["p_rush_hour"].nunique() == 1).all()
+
+
+def test_what_two_models_look_at_and_have_seen_is_the_most_of_both(
+    bundle: Bundle, embedding: Bundle, tmp_path: Path
+) -> None:
+    later = bundle.seen.until + pd.Timedelta(days=3)
+    seen = dataclasses.replace(bundle.seen, validation=(bundle.seen.validation[0], later))
+    write_bundle(dataclasses.replace(bundle, seen=seen), tmp_path / "gcn-simple")
+    farther = dataclasses.replace(embedding, window=embedding.window + 5)
+    both = Forecaster.of(farther, with_added(), tmp_path)
+    assert (both.slices, both.seen_until) == (farther.slices, later)
+    assert both.others == {"gcn-simple": digest_of_bundle(tmp_path / "gcn-simple")}
+    alone = Forecaster.of(embedding, NETWORK, tmp_path)
+    assert (alone.slices, alone.seen_until) == (embedding.slices, embedding.seen.until)
+    assert alone.others == {}
 
 
 def test_where_old_links_changed_too_the_other_model_forecasts_all(

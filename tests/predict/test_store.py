@@ -61,6 +61,44 @@ def test_made_again_what_was_said_first_is_kept_and_never_changed(
     assert read_forecasts(tmp_path, as_issued=True).equals(said[0])
 
 
+def test_a_damaged_forecast_is_not_kept_as_what_was_said_first(
+    tables: list[pa.Table], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_forecast(tmp_path, BANGKOK, tables[1], MANIFEST)
+    path.write_bytes(path.read_bytes()[:-100])
+    write_forecast(tmp_path, BANGKOK, tables[1].slice(0, 3), MANIFEST)
+    assert not (path.parent / "as_issued").exists()
+    assert f"{path} is damaged" in caplog.text
+    assert read_forecasts(tmp_path, as_issued=True).equals(tables[1].slice(0, 3))
+
+
+def test_where_what_was_said_first_is_damaged_the_newer_forecast_stands_for_it(
+    tables: list[pa.Table], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for rows in (3, 6):
+        path = write_forecast(tmp_path, BANGKOK, tables[1].slice(0, rows), MANIFEST)
+    first = path.parent / "as_issued" / path.name
+    first.write_bytes(b"PAR1")
+    assert read_forecasts(tmp_path, as_issued=True).equals(tables[1].slice(0, 6))
+    assert f"{first} is damaged" in caplog.text
+    path.write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"2026-01-09/20260108T1700Z\.parquet is damaged"):
+        read_forecasts(tmp_path, as_issued=True)
+
+
+def test_a_forecast_without_a_row_is_stored_under_its_time(
+    tables: list[pa.Table], tmp_path: Path
+) -> None:
+    path = write_forecast(tmp_path, BANGKOK, tables[1].slice(0, 0), MANIFEST, NIGHT)
+    assert path == forecast_path(tmp_path, BANGKOK, NIGHT)
+    assert (len(read_forecast(path)), read_manifest(path)) == (0, MANIFEST)
+    assert stored_times(tmp_path) == [NIGHT]
+    with pytest.raises(DataError, match=r"of one time of issue \(found 0\)"):
+        write_forecast(tmp_path, BANGKOK, tables[1].slice(0, 0), MANIFEST)
+    with pytest.raises(DataError, match=r"of one time of issue \(found 2\)"):
+        write_forecast(tmp_path, BANGKOK, tables[1], MANIFEST, END)
+
+
 def test_the_same_forecast_gives_the_same_bytes(tables: list[pa.Table], tmp_path: Path) -> None:
     written = [
         write_forecast(tmp_path / name, BANGKOK, tables[0], manifest).read_bytes()

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from roadgraph.errors import RegistryError, SettingsError, TrackingError
 from roadgraph.promotion import fetching
-from roadgraph.promotion.fetching import CHAMPION_FILE, registered_bundle
+from roadgraph.promotion.fetching import CHAMPION_FILE, kept_bundle, registered_bundle
 from roadgraph.settings import Settings, TrackingSettings
 from roadgraph.storage import write_json
 from roadgraph.tracking.registry import promote
@@ -212,3 +212,14 @@ def test_what_was_never_registered_is_no_reason_for_an_old_champion(
 def test_the_trivial_task_has_no_champion(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="nowcast_same_slice"):
         registered_bundle(replace(settings, task="nowcast_same_slice"))
+
+
+def test_what_was_fetched_before_needs_no_registry(settings: Settings, tmp_path: Path) -> None:
+    register_bundle(settings, tmp_path, "first")
+    version = registered_bundle(settings).version
+    gone = away(settings)
+    found = kept_bundle(gone, version.number, version.run_id)
+    assert found is not None
+    assert text_of(found.folder) == "first"
+    assert found.version.number == version.number
+    assert kept_bundle(gone, version.number, "another-run") is None

@@ -43,7 +43,7 @@ def test_every_row_of_a_days_files_is_told(workspace: Workspace) -> None:
     assert (first.name, first.rows, first.used, first.refused) == ("a.csv", 5, 5, {})
     assert (first.file_rows, first.file_used, sum(first.file_refused.values())) == (7, 5, 2)
     assert (second.rows, second.used, second.refused) == (8, 5, {"duplicate": 3})
-    assert faults_of_account(workspace, MONDAY, (first, second)) == []
+    assert faults_of_account(workspace, MONDAY, (first, second), "probes") == []
 
 
 def test_a_row_that_is_gone_from_the_quarantine_is_missed(
@@ -52,7 +52,7 @@ def test_a_row_that_is_gone_from_the_quarantine_is_missed(
     told = told_of(workspace)
     quarantine = DayFolder(workspace.slices / str(MONDAY)).quarantine
     pl.read_parquet(quarantine).head(2).write_parquet(quarantine)
-    assert faults_of_account(workspace, MONDAY, told) == [
+    assert faults_of_account(workspace, MONDAY, told, "probes") == [
         "b.csv, 2026-01-05: 8 rows in, but 5 used and 2 quarantined"
     ]
 
@@ -61,7 +61,7 @@ def test_a_part_that_is_gone_from_the_store_is_missed(workspace: Workspace) -> N
     told = told_of(workspace)
     store = FixStore(workspace.fixes)
     store.part(MONDAY, store.inputs()["a.csv"]).unlink()
-    assert faults_of_account(workspace, MONDAY, told) == [
+    assert faults_of_account(workspace, MONDAY, told, "probes") == [
         "a.csv, 2026-01-05: 0 rows in, but 5 used and 0 quarantined",
         "a.csv: 7 rows in, but 0 used and 2 quarantined",
     ]
@@ -69,9 +69,16 @@ def test_a_part_that_is_gone_from_the_store_is_missed(workspace: Workspace) -> N
 
 def test_fixes_that_no_slice_was_made_from_are_missed(workspace: Workspace) -> None:
     remove_day(workspace.slices, MONDAY)
-    found = faults_of_account(workspace, MONDAY, ())
+    found = faults_of_account(workspace, MONDAY, (), "probes")
     assert [fault.split(" rows of ")[0] for fault in found] == ["5", "8"]
     assert all("but no slice of the day was made from them" in fault for fault in found)
+
+
+def test_after_a_change_of_source_the_store_of_fixes_is_nothing_to_a_days_slices(
+    workspace: Workspace,
+) -> None:
+    told = (InputRows("speeds.csv", 3, 3, {}, 9, 9, {}),)
+    assert faults_of_account(workspace, MONDAY, told, "measured") == []
 
 
 def test_slices_of_a_file_that_the_store_does_not_have_are_refused() -> None:
@@ -93,8 +100,8 @@ def test_other_sources_tell_of_whole_files(tmp_path: Path) -> None:
     told = rows_told(manifest, {})
     assert told == (InputRows("speeds.csv", 3, 3, {}, 9, 6, {"not_in_network": 3}),)
     workspace = Workspace(tmp_path, tmp_path)
-    assert faults_of_account(workspace, MONDAY, told) == []
+    assert faults_of_account(workspace, MONDAY, told, "detectors") == []
     short = (InputRows("speeds.csv", 3, 3, {}, 9, 6, {}),)
-    assert faults_of_account(workspace, MONDAY, short) == [
+    assert faults_of_account(workspace, MONDAY, short, "detectors") == [
         "speeds.csv: 9 rows in, but 6 used and 0 quarantined"
     ]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,16 @@ def test_a_day_without_fixes_has_a_report_that_says_so(tmp_path: Path) -> None:
     assert (report.coverage.share, report.vehicles, report.traversals) == (0, 0, 0)
     assert math.isnan(report.mean_speed_kph)
     assert report.reference_coverage == (1.0,)
+
+
+def test_the_account_is_of_the_source_that_the_day_was_made_from(tmp_path: Path) -> None:
+    settings, workspace = city(tmp_path)
+    write_day(settings, MONDAY, 40.0)
+    (workspace.fixes / "inputs").mkdir(parents=True)  # the city had fixes before, or has them now
+    for source in ("measured", "probes"):
+        now = replace(settings, city=replace(settings.city, source=source))
+        report = quality_of_day(now, NETWORK, workspace, MONDAY)
+        assert (report.faults, report.used, report.vehicles) == ((), 288, None)
 
 
 def test_a_day_is_held_against_its_weekday(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ def test_a_damaged_report_is_stale_and_refused(tmp_path: Path) -> None:
         read_quality(workspace, MONDAY)
 
 
+@pytest.mark.parametrize("content", ["{}", "[", None])
+def test_a_report_whose_checks_are_damaged_is_stale(tmp_path: Path, content: str | None) -> None:
+    settings, workspace = city(tmp_path)
+    write_day(settings, MONDAY, waves(0))
+    write_quality(settings, NETWORK, workspace, MONDAY)
+    path = workspace.quality / "2026-01-05" / "checks.json"
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    assert stale_quality(settings, workspace, MONDAY) == ("the checks are damaged",)
+
+
 def test_a_report_that_nothing_is_known_for_comes_back_too(tmp_path: Path) -> None:
     settings, workspace = city(tmp_path)
     write_quality(settings, NETWORK, workspace, MONDAY)

@@ -83,7 +83,7 @@ def test_a_changed_file_and_one_that_is_gone_are_named(city: Settings) -> None:
     )
     assert made(city)[0].built == (MONDAY,)
     (data(city) / "mon.parquet").unlink()
-    assert stale(city).gone == ("mon.parquet",)
+    assert stale(city) == StaleSlices()
     report, workspace = made(city)
     assert report.kept == (TUESDAY,)
     assert stored_days(workspace.slices) == [MONDAY, TUESDAY]
@@ -120,6 +120,16 @@ def test_a_day_that_would_lose_rows_is_a_fault_and_stays(city: Settings) -> None
     assert [fault.name for fault in report.faults] == ["2026-01-05"]
     assert "measured.replace=true" in report.faults[0].reason
     assert bytes_of(Workspace.of(city).slices) == before
+
+
+def test_a_day_whose_slices_are_damaged_is_built_again(city: Settings) -> None:
+    _, workspace = made(city)
+    before = bytes_of(workspace.slices)
+    (workspace.slices / "2026-01-05" / "slices.parquet").write_bytes(b"PAR1")
+    assert list(stale(city).days) == [MONDAY]
+    report, _ = made(city)
+    assert (report.built, report.kept) == ((MONDAY,), (TUESDAY,))
+    assert bytes_of(workspace.slices) == before
 
 
 def test_damage_that_shows_only_when_rows_are_counted_is_a_fault(

@@ -11,7 +11,7 @@ import pytest
 from roadgraph.calendar import Days
 from roadgraph.errors import DataError, LockError
 from roadgraph.probes import ingest as ingesting
-from roadgraph.probes.fix_store import FixStore
+from roadgraph.probes.fix_store import FixStore, Input
 from roadgraph.settings import Settings
 from roadgraph.slices.planning import plan_days
 from roadgraph.slices.report import SlicesReport, StaleSlices
@@ -80,7 +80,7 @@ def test_a_broken_file_is_left_out_and_named_until_it_changes(
     assert stale(city).files == ()
     broken.write_bytes(whole)
     mended = run(city)
-    assert (mended.faults, mended.built) == ((), (MONDAY, TUESDAY))  # trips may go over midnight
+    assert (mended.faults, mended.built) == ((), (TUESDAY,))
 
 
 def test_what_was_stored_of_a_file_stays_while_the_file_is_broken(city: Settings) -> None:
@@ -152,7 +152,7 @@ def test_nothing_new_is_no_error_once_there_is_something(city: Settings) -> None
     report = run(city, Days(WEDNESDAY, WEDNESDAY))
     assert (report.inputs, report.built, report.faults) == ((), (), ())
     assert stored_days(Workspace.of(city).slices) == [MONDAY, TUESDAY]
-    assert stale(city) == StaleSlices(gone=("mon.parquet", "tue.parquet"))
+    assert stale(city) == StaleSlices()
     with pytest.raises(DataError, match="no file of fixes in it"):
         made(city)
     fixes_of(city).rmdir()
@@ -160,7 +160,10 @@ def test_nothing_new_is_no_error_once_there_is_something(city: Settings) -> None
         run(city)
 
 
-def test_a_day_whose_fixes_all_lie_off_the_roads_is_a_fault_each_time(city: Settings) -> None:
+def test_a_day_whose_fixes_all_lie_off_the_roads_is_a_fault_each_time(
+    city: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roadgraph.slices.from_probes.FEW_FIXES", 5)
     write_fixes(day_of(2, north_m=150.0), fixes_of(city) / "wed.parquet")
     first, second = run(city), run(city)
     assert first.built == (MONDAY, TUESDAY, WEDNESDAY)
@@ -169,6 +172,24 @@ def test_a_day_whose_fixes_all_lie_off_the_roads_is_a_fault_each_time(city: Sett
     (fault,) = first.faults
     assert fault.name == "2026-01-07"
     assert "no fix of 2026-01-07 to 2026-01-07 matches the network (unmatched 5)" in fault.reason
+
+
+def test_a_few_fixes_off_the_roads_are_no_fault_and_are_told_once(
+    city: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_fixes(day_of(2, north_m=150.0)[:2], fixes_of(city) / "wed.parquet")
+    first = run(city)
+    assert (first.built, first.faults) == ((MONDAY, TUESDAY, WEDNESDAY), ())
+    assert read_manifest(Workspace.of(city).slices, WEDNESDAY)["rows"] == 0
+    (told,) = caplog.messages
+    assert "no fix of 2026-01-07 to 2026-01-07 matches the network (unmatched 2)" in told
+    assert told.endswith("it is stored without slices")
+    second = run(city)
+    assert (second.built, second.faults) == ((), ())
+    assert len(caplog.messages) == 1
+    write_fixes(day_of(2), fixes_of(city) / "wed.parquet")
+    assert run(city).built == (WEDNESDAY,)
+    assert read_manifest(Workspace.of(city).slices, WEDNESDAY)["rows"] == 3
 
 
 def test_days_that_are_not_asked_for_wait(city: Settings) -> None:
@@ -201,10 +222,7 @@ def test_a_plan_says_what_is_to_be_read_and_writes_nothing(city: Settings) -> No
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     found = stale(city)
     assert found.files == ("fixes mon.parquet changed",)
-    assert found.days == {
-        MONDAY: ("fixes 2026-01-05 mon.parquet changed",),
-        TUESDAY: ("fixes 2026-01-05 mon.parquet changed",),
-    }
+    assert found.days == {MONDAY: ("fixes 2026-01-05 mon.parquet changed",)}
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
@@ -232,10 +250,45 @@ def test_a_day_of_an_older_roadgraph_or_with_a_damaged_manifest_is_stale_once(
     write_json(slices / "2026-01-05" / "manifest.json", manifest)
     (slices / "2026-01-06" / "manifest.json").write_text("{")
     assert stale(city).days == {
-        MONDAY: ("made by an older roadgraph",), TUESDAY: ("its manifest is damaged",),
-    }  # fmt: skip
+        MONDAY: ("made by an older roadgraph",),
+        TUESDAY: ("its manifest or its slices are damaged",),
+    }
     assert run(city).built == (MONDAY, TUESDAY)
     assert bytes_of(slices) == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_day_whose_slices_are_damaged_is_built_again(
+    damage: str, city: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(city)
+    slices = Workspace.of(city).slices
+    before = bytes_of(slices)
+    path = slices / "2026-01-05" / "slices.parquet"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-20])
+    else:
+        path.unlink()
+    assert stale(city).days == {MONDAY: ("its manifest or its slices are damaged",)}
+    assert f"{path} is missing or damaged" in caplog.text
+    report = run(city)
+    assert (report.built, report.kept) == ((MONDAY,), (TUESDAY,))
+    assert bytes_of(slices) == before
+
+
+def test_every_account_is_read_once_a_run(city: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(city)
+    calls = []
+    inputs = FixStore.inputs
+
+    def counted(self: FixStore) -> dict[str, Input]:
+        calls.append(self.folder)
+        return inputs(self)
+
+    monkeypatch.setattr(FixStore, "inputs", counted)
+    write_fixes(day_of(2), fixes_of(city) / "wed.parquet")
+    assert run(city).built == (WEDNESDAY,)
+    assert len(calls) == 1
 
 
 def test_the_manifests_say_what_was_known_when(city: Settings) -> None:

@@ -96,7 +96,8 @@ def test_a_forecast_counts_for_the_day_that_its_slice_begins_on(
     speeds[0], speeds[-1] = 40.0, 40.0
     write_day(settings, TUESDAY, speeds)
     for time in ("2026-01-05T23:45", "2026-01-06T23:45"):
-        put(settings, forecast(time, [[36.0] * 3, [38.0] * 3], [["moderate"] * 3] * 2))
+        said = forecast(time, [[36.0] * 3, [38.0] * 3], [["moderate"] * 3] * 2)
+        put(settings, said, seen_until="2026-01-05T12:00:00+00:00")
     errors = figure(verify_day(settings, NETWORK, workspace, TUESDAY), "speed_mae_kph")
     # 30 minutes after 23:45 on Monday, and 15 minutes after 23:45 on Tuesday.
     assert (errors[FORECAST, 30], errors[FORECAST, 15]) == (2, 4)
@@ -116,11 +117,38 @@ def test_a_model_is_not_judged_on_time_that_it_was_made_from(
     observed: tuple[Settings, Workspace],
 ) -> None:
     settings, workspace = observed
-    put(settings, SAID, seen_until="2026-01-06T00:15:00+00:00")
+    # Of the two slices it is for, the second begins at that time; it was issued before.
+    until = "2026-01-06T00:15:00+00:00"
+    put(settings, SAID, seen_until=until)
     found = verify_day(settings, NETWORK, workspace, TUESDAY)
-    assert found.counts == {"judged": 2, "unobserved": 3, "seen": 1, "strangers": 0}
-    put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3]))
-    assert verify_day(settings, NETWORK, workspace, TUESDAY).counts["judged"] == 4
+    assert found.counts == {"judged": 0, "unobserved": 3, "seen": 3, "strangers": 0}
+    put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3]), seen_until=until)
+    assert verify_day(settings, NETWORK, workspace, TUESDAY).counts["judged"] == 2
+
+
+def test_of_two_models_in_a_forecast_each_is_named(
+    observed: tuple[Settings, Workspace],
+) -> None:
+    settings, workspace = observed
+    models = ["mlp-simple", "gcn-simple", "mlp-simple"]
+    put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3], model=models))
+    found = verify_day(settings, NETWORK, workspace, TUESDAY)
+    assert found.models == {"gcn-simple": 1, "mlp-simple (version 1)": 1}
+    # 25 for 25 on A, 25 for 40 on B.
+    errors = {name: figure(found, "speed_mae_kph", f"made by {name}") for name in found.models}
+    assert errors["mlp-simple (version 1)"][FORECAST, 15] == 0
+    assert errors["gcn-simple"][FORECAST, 15] == 15
+
+
+def test_a_forecast_without_a_row_counts_nowhere(observed: tuple[Settings, Workspace]) -> None:
+    settings, workspace = observed
+    put(settings, SAID)
+    before = verify_day(settings, NETWORK, workspace, TUESDAY)
+    time = pd.Timestamp("2026-01-06T07:15", tz="Asia/Bangkok")
+    put(settings, SAID.slice(0, 0), issued_at=time)
+    pd.testing.assert_frame_equal(
+        verify_day(settings, NETWORK, workspace, TUESDAY).scores, before.scores
+    )
 
 
 def test_a_day_of_which_all_was_learned_is_empty_and_says_so(

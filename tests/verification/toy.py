@@ -63,7 +63,11 @@ def forecast(
 
 
 def put(
-    settings: Settings, table: pa.Table, version: str = "1", seen_until: str = LEARNED_UNTIL
+    settings: Settings,
+    table: pa.Table,
+    version: str = "1",
+    seen_until: str = LEARNED_UNTIL,
+    issued_at: pd.Timestamp | None = None,
 ) -> None:
     """Put a forecast into the store."""
     manifest = {
@@ -72,7 +76,7 @@ def put(
         "depends_on": {},
     }
     zone = city_zone(settings.city.timezone)
-    write_forecast(Workspace.of(settings).forecasts, zone, table, manifest)
+    write_forecast(Workspace.of(settings).forecasts, zone, table, manifest, issued_at)
 
 
 def verified(
