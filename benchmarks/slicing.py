@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import statistics
 import sys
 import tempfile
@@ -33,9 +34,11 @@ from roadgraph.network.network import Network
 from roadgraph.probes.feed_files import feed_files
 from roadgraph.schema import SEGMENTS
 from roadgraph.settings import CitySettings, MeasuredSettings, Settings
-from roadgraph.slices.measured import cells_by_day, count_rows, measured_to_slices
-from roadgraph.slices.measured_days import slices_of_cells
+from roadgraph.slices.measured_cells import usual_span
+from roadgraph.slices.measured_days import slices_of_cells, with_days
 from roadgraph.slices.measured_files import Opening
+from roadgraph.slices.measured_reading import Reading, RunFiles, cells_by_day, count_files
+from roadgraph.slices.run import make_slices
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -128,11 +131,21 @@ def slice_rows(path: Path, network: Network, settings: Settings, scratch: Path) 
     """Return the slices of every day, read, judged and aggregated."""
     ids = sorted(network.segment_ids)
     opening = Opening(ids, SLICE_MINUTES, settings.measured, scratch)
-    opened = [opening.open(file, place) for place, file in enumerate(feed_files(path))]
-    reading = count_rows([source for source in opened if source is not None], settings)
+    files = feed_files(path)
+    sources = RunFiles(files, opening, str(path)).sources([file.name for file in files])
+    found = count_files(sources, None, alone=True)
+    usual = usual_span(found.counts, SLICE_MINUTES)
+    reading = Reading(sources, with_days(found.counts, settings), found.cells, usual)
     return pl.concat(
         slices_of_cells(cells, ids, SLICE_MINUTES) for _, cells in cells_by_day(reading)
     )
+
+
+def write_slices(network: Network, settings: Settings) -> None:
+    """Read, aggregate and write the slices into a workspace that is empty before."""
+    workspace = Workspace.of(settings)
+    shutil.rmtree(workspace.root, ignore_errors=True)
+    make_slices(settings, network, workspace)
 
 
 def measured(steps: dict[str, Callable[[], object]]) -> dict[str, list[tuple[float, float]]]:
@@ -173,7 +186,6 @@ def main() -> None:
                 measured=MeasuredSettings(replace=True),
                 workspace=str(folder / "work"),
             )
-            workspace = Workspace.of(settings)
             ours = slice_rows(path, network, settings, folder)
             assert len(ours) == len(group_by_polars(path))
             bare = "Polars' bare group-by (streaming)"
@@ -183,8 +195,9 @@ def main() -> None:
                 "roadgraph: read, judged, sliced": lambda path=path, settings=settings: slice_rows(  # type: ignore[misc]
                     path, network, settings, folder
                 ),
-                "roadgraph: the same, checksummed and written": lambda settings=settings,  # type: ignore[misc]
-                workspace=workspace: measured_to_slices(settings, network, workspace),
+                "roadgraph: the same, checksummed and written": lambda settings=settings: (  # type: ignore[misc]
+                    write_slices(network, settings)
+                ),
             }
             times = measured(steps)
             base = statistics.median(wall for wall, _ in times[bare])

@@ -11,7 +11,7 @@ from roadgraph.batch.clock import depends_on
 from roadgraph.calendar import city_zone
 from roadgraph.errors import NothingRegisteredError, RegistryError
 from roadgraph.models.registry import model_title
-from roadgraph.predict.predictions import issue
+from roadgraph.predict.forecaster import Forecaster
 from roadgraph.predict.store import write_forecast
 from roadgraph.promotion.fetching import RegisteredBundle, kept_bundle, registered_bundle
 from roadgraph.tracking.versions import CHAMPION
@@ -125,28 +125,23 @@ class Issuer:
             BundleError: network or slices are not those of the model.
         """
         workspace, zone = Workspace.of(settings), city_zone(settings.city.timezone)
+        forecaster = Forecaster.of(self.bundle, network, workspace.bundles)
+        observations = forecaster.observations(slices, settings.slices.minutes)
         shared = {
             **depends_on(network.fingerprint(), settings),
             "model": digest_of_bundle(self.folder),
+            **{f"model {title}": digest for title, digest in forecaster.others.items()},
         }
-        issued = issue(
-            self.bundle,
-            network,
-            slices,
-            settings.slices.minutes,
-            times,
-            settings.evaluation.abstain_below,
-            workspace.bundles,
-        )
-        for time, table in issued:
+        for time in times:
+            table = forecaster.forecast(observations, time, settings.evaluation.abstain_below)
             manifest = {
-                "depends_on": shared | clock.data_before(time, self.bundle.slices),
-                "slices": self.bundle.slices,
+                "depends_on": shared | clock.data_before(time, forecaster.slices),
+                "slices": forecaster.slices,
                 "model": self._identity(),
-                "seen_until": self.bundle.seen.until.isoformat(),
+                "seen_until": forecaster.seen_until.isoformat(),
                 "hindsight": clock.knows_after(time),
             }
-            yield write_forecast(workspace.forecasts, zone, table, manifest)
+            yield write_forecast(workspace.forecasts, zone, table, manifest, time)
 
     def _identity(self) -> dict[str, str]:
         identity = {"title": self.bundle.title}

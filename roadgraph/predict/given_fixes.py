@@ -95,7 +95,8 @@ def _drop_later(store: FixStore, account: Input, at: pd.Timestamp, folder: Path)
             pq.write_table(rows, written[day], row_group_size=ROW_GROUP_ROWS)
     later = sum(account.days.values()) - sum(days.values())
     if later:
-        quarantine = shutil.copy(store.quarantine(account), folder / "quarantine.parquet")
+        quarantine = folder / "quarantine.parquet"
+        shutil.copyfile(store.quarantine(account), quarantine)
         refused = dict(sorted({**account.refused, LATER: later}.items()))
         kept = replace(account, days=days, refused=refused, edges=None)
         store.replace(kept, account, written, quarantine)

@@ -11,7 +11,8 @@ from roadgraph.calendar import ALL_DAYS
 from roadgraph.errors import DataError
 from roadgraph.probes.feed_files import feed_files
 from roadgraph.probes.file_digests import FileDigests
-from roadgraph.slices.measured import read_measured
+from roadgraph.probes.news import Fault
+from roadgraph.slices.measured import Run, read_measured
 from roadgraph.slices.measured_record import (
     Record,
     collecting,
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
     from roadgraph.network.network import Network
     from roadgraph.probes.feed_files import FeedFile
-    from roadgraph.probes.news import Fault
     from roadgraph.settings import Settings
-    from roadgraph.slices.measured import Progress
+    from roadgraph.slices.measured_reading import Progress
     from roadgraph.slices.measured_record import Manifests, OnFault
     from roadgraph.workspace import Workspace
 
@@ -44,10 +44,11 @@ def slices_from_measured(
 ) -> SlicesReport:
     """Replace the stale days of the store of slices that the files of ``city.fixes`` have rows of.
 
-    All of these days are replaced, or none; so are the files of refused rows. Nothing is read when
-    no file has changed and all days are as new. This runs in the process itself, whatever
-    ``engine`` is: one machine reads such rows as fast as its disk. Nobody else may be at the
-    stores meanwhile. The arguments are those of :func:`roadgraph.slices.run.make_slices`.
+    All of these days are replaced, or none; so are the files of refused rows. Only files that are
+    new or have changed are read, and those with rows of stale days. This runs in the process
+    itself, whatever ``engine`` is: one machine reads such rows as fast as its disk. Nobody else may
+    be at the stores meanwhile. The arguments are those of
+    :func:`roadgraph.slices.run.make_slices`.
 
     Raises:
         DataError: a file cannot be used, no row can, or a day of the store rests on more data.
@@ -60,19 +61,25 @@ def slices_from_measured(
     seen.save()
     shared = shared_by_days(settings, network)
     key = key_of(digests, shared)
-    record = Record.read(workspace.measured)
     manifests = find_manifests(workspace.slices)
-    is_known = record is not None and record.key == key and (tolerant or not record.faults)
-    if record is None or not is_known or stale_of_record(record, manifests, shared, days):
+    record = _record(settings, workspace, tolerant)
+    built: list[date] = []
+    is_known = record.key == key and (tolerant or not record.faults)
+    if not is_known or stale_of_record(record, manifests, shared, days):
         sound = [file for file in files if file.name in digests]
-        record, built, lost = read_measured(
-            sound, digests, key, settings, network, workspace, progress, days, tolerant
-        )
-        faults += lost
+        run = Run(sound, digests, settings, network, workspace, progress, tolerant)
+        record, built = read_measured(run, record, days)
         manifests |= {day: read_manifest(workspace.slices, day) for day in built}
-    else:
-        built = ()
+    lost = [Fault(day, lost.reason) for day, lost in record.lost.items()]
+    faults += [fault for fault in lost if date.fromisoformat(fault.name) in days]
     return _report(record, built, manifests, shared, (*faults, *record.faults))
+
+
+def _record(settings: Settings, workspace: Workspace, tolerant: bool) -> Record:
+    """Return what is known of the files; days that lost rows are tried again where they may."""
+    record = Record.read(workspace.measured) or Record()
+    is_final = tolerant and not settings.measured.replace
+    return record if is_final else replace(record, lost={})
 
 
 def stale_from_measured(settings: Settings, network: Network, workspace: Workspace) -> StaleSlices:
@@ -85,9 +92,7 @@ def stale_from_measured(settings: Settings, network: Network, workspace: Workspa
     seen = FileDigests(workspace.measured / ".files.json")
     digests = digests_of(files, seen, lambda name, error: None)
     shared = shared_by_days(settings, network)
-    record = Record.read(workspace.measured)
-    if record is None:
-        return StaleSlices(files=tuple(f"rows {name} is new" for name in digests))
+    record = _record(settings, workspace, tolerant=True)
     before = {account.name: account.sha256 for account in record.accounts}
     before |= {fault.name: digests.get(fault.name, "") for fault in record.faults}
     if record.key == key_of(digests, shared):
@@ -112,7 +117,7 @@ def _report(
     shared: Mapping[str, str],
     faults: tuple[Fault, ...],
 ) -> SlicesReport:
-    waiting = stale_of_record(replace(record, faults=()), manifests, shared, ALL_DAYS)
+    waiting = stale_of_record(replace(record, faults=(), lost={}), manifests, shared, ALL_DAYS)
     days = {date.fromisoformat(day) for account in record.accounts for day in account.days}
     kept = sorted(days - set(built) - set(waiting))
     left = sum(

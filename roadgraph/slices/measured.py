@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,257 +13,208 @@ import polars as pl
 from roadgraph.config import settings_to_dict
 from roadgraph.errors import AccountError, DataError
 from roadgraph.probes.fix_store import Input, check_account
-from roadgraph.probes.news import Fault
 from roadgraph.slices.clock import clock_of_slices
-from roadgraph.slices.measured_cells import (
-    BATCH_ROWS,
-    aggregate,
-    count_slices,
-    counted,
-    spans_of,
-    usual_span,
-)
+from roadgraph.slices.measured_cells import usual_span
 from roadgraph.slices.measured_days import StoredDays, slices_of_cells, with_days, write_day
 from roadgraph.slices.measured_files import Opening
 from roadgraph.slices.measured_quarantine import stray_rows, write_none, write_refused
+from roadgraph.slices.measured_reading import (
+    Reading,
+    RunFiles,
+    cells_by_day,
+    count_files,
+)
 from roadgraph.slices.measured_record import (
     VERSIONS,
+    Lost,
     Record,
+    by_file,
     collecting,
     dependencies_of_day,
     inputs_of_day,
+    key_of,
+    lost_still,
     shared_by_days,
     stale_of_record,
 )
-from roadgraph.slices.measured_values import SEGMENT_STEP
 from roadgraph.slices.store import DayFolder
 from roadgraph.staleness import fingerprint_of
 from roadgraph.storage import scratch_folder, whole_file, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
 
     from roadgraph.network.network import Network
     from roadgraph.probes.feed_files import FeedFile
+    from roadgraph.probes.news import Fault
     from roadgraph.settings import Settings
-    from roadgraph.slices.measured_files import Source, Span
+    from roadgraph.slices.measured_files import Source
+    from roadgraph.slices.measured_reading import Progress
     from roadgraph.workspace import Workspace
-
-    Progress = Callable[[str, float], None]
-    OnFault = Callable[[str, Exception], None]
-    Manifests = Mapping[date, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The rows of a run, before any of them is aggregated for good.
+class Run:
+    """What files are read for.
 
     Attributes:
-        sources: its files.
-        counts: ``file`` (place), ``slice`` (since 1970), ``day`` and ``rows`` that can be used.
-        cells: of all rows, where they had to be aggregated to be counted.
-        usual: the slices whose rows count; the others come from stray clocks.
-    """
-
-    sources: Sequence[Source]
-    counts: pl.DataFrame
-    cells: pl.DataFrame | None
-    usual: Span
-
-
-def read_measured(
-    files: Sequence[FeedFile],
-    digests: Mapping[str, str],
-    key: str,
-    settings: Settings,
-    network: Network,
-    workspace: Workspace,
-    progress: Progress,
-    days: Container[date],
-    tolerant: bool,
-) -> tuple[Record, tuple[date, ...], list[Fault]]:
-    """Read all files and write the stale days; all of these, or none.
-
-    Args:
-        files: to read.
+        files: of the run.
         digests: of them, by name.
-        key: of the record that is kept of this.
         settings: ``city``, ``measured`` and ``slices`` are used.
         network: rows of other segments are refused.
         workspace: where the store and the quarantine are.
         progress: called with the step's name and the share of it that is done.
-        days: that are written if they are stale.
         tolerant: go on without files and days that cannot be used.
+    """
+
+    files: Sequence[FeedFile]
+    digests: Mapping[str, str]
+    settings: Settings
+    network: Network
+    workspace: Workspace
+    progress: Progress
+    tolerant: bool
+
+    @cached_property
+    def segment_ids(self) -> list[str]:
+        """Of the network, sorted."""
+        return sorted(self.network.segment_ids)
+
+    @cached_property
+    def shared(self) -> dict[str, str]:
+        """What every day depends on."""
+        return shared_by_days(self.settings, self.network)
+
+    @property
+    def quarantine(self) -> Path:
+        """Where the refused rows of each file are."""
+        return self.workspace.measured / "quarantine"
+
+
+def read_measured(run: Run, before: Record, days: Container[date]) -> tuple[Record, list[date]]:
+    """Read the files that are new and those of stale days; write these days; all, or none.
+
+    Args:
+        run: what to read.
+        before: what is known of the files.
+        days: that are written if they are stale.
 
     Returns:
-        The accounts, the days written, and the days that were left out.
+        The accounts, and the days written.
 
     Raises:
         DataError: a file cannot be used, no row can, or a day of the store rests on more data.
         SettingsError: a setting of ``measured`` cannot be used.
     """
-    ids = sorted(network.segment_ids)
-    shared = shared_by_days(settings, network)
-    broken: list[Fault] = []
-    lost: list[Fault] = []
+    known = before.known(run.digests, fingerprint_of(run.shared), run.quarantine)
+    minutes, city = run.settings.slices.minutes, run.settings.city
     with ExitStack() as stack:
-        scratch = stack.enter_context(scratch_folder(workspace.measured / "reading"))
-        opening = Opening(ids, settings.slices.minutes, settings.measured, scratch)
-        on_fault = collecting(broken) if tolerant else None
-        sources = _opened(files, opening, settings, progress, on_fault)
-        reading = _counted(sources, settings, on_fault)
-        accounts = tuple(
-            _account(reading, place, digests[source.name], ids, workspace, stack)
-            for place, source in enumerate(reading.sources)
-        )
-        _refuse_nothing_left(accounts, settings)
-        record = Record(key, accounts, tuple(broken))
-        stored = StoredDays.of(workspace.slices)
-        stale = stale_of_record(record, stored.manifests, shared, days)
-        built = []
-        wanted = replace(reading, counts=reading.counts.filter(pl.col("day").is_in(list(stale))))
-        for day, cells in cells_by_day(wanted, lambda share: progress("aggregating rows", share)):
-            slices = slices_of_cells(cells, ids, settings.slices.minutes)
-            inputs = inputs_of_day(accounts, day)
-            rows = sum(account["rows_of_day"] for account in inputs.values())
-            if rows != cells["rows"].sum():
-                raise AccountError(
-                    f"{day}: {rows} rows can be used, but {cells['rows'].sum()} were aggregated; "
-                    "nothing was written, please report this"
-                )
-            try:
-                if not settings.measured.replace:
-                    stored.refuse_loss(day, slices, rows)
-            except DataError as error:
-                if not tolerant:
-                    raise
-                lost.append(Fault(str(day), str(error)))
-                continue
-            out = stack.enter_context(DayFolder.replacing(workspace.slices, day))
-            write_day(slices, out.slices)
-            depends_on = dependencies_of_day(accounts, day, shared)
-            write_json(out.manifest, _manifest(slices, inputs, depends_on, network, settings))
-            built.append(day)
-    record.write(workspace.measured)
-    return record, tuple(built), lost
+        scratch = stack.enter_context(scratch_folder(run.workspace.measured / "reading"))
+        opening = Opening(run.segment_ids, minutes, run.settings.measured, scratch)
+        files = RunFiles(run.files, opening, city.fixes, known.first)
+        record, reading = _accounted(run, files, known, stack)
+        stored = StoredDays.of(run.workspace.slices)
+        stale = stale_of_record(record, stored.manifests, run.shared, days)
+        dated = reading.counts.filter(pl.col("day").is_in(list(stale)))
+        needed = set(dated["file"])
+        sources = files.sources([file.name for file in run.files if file.name in needed])
+        reading = replace(reading, sources=sources, counts=dated)
+        built, lost = _write_days(run, reading, record.accounts, stored, stack)
+    record = replace(record, lost=lost_still(record, stored.manifests, run.shared) | lost)
+    record.write(run.workspace.measured)
+    return record, built
 
 
-def _opened(
-    files: Sequence[FeedFile],
-    opening: Opening,
-    settings: Settings,
-    progress: Progress,
-    on_fault: OnFault | None,
-) -> list[Source]:
-    sources: list[Source] = []
-    for place, file in enumerate(files):
-        try:
-            source = opening.open(file, place)
-            if source is not None:
-                _refuse_two_kinds(source, sources, settings)
-                sources.append(source)
-        except DataError as error:
-            if on_fault is None:
-                raise
-            on_fault(file.name, error)
-        progress("reading rows", (place + 1) / len(files))
-    if not sources:
-        raise DataError(f"{settings.city.fixes}: no row in it")
-    return sources
+def _accounted(
+    run: Run, files: RunFiles, known: Record, stack: ExitStack
+) -> tuple[Record, Reading]:
+    """Return the accounts of all files, and when their rows are; few files are opened for it."""
+    broken: list[Fault] = []
+    on_fault = collecting(broken) if run.tolerant else None
+    before = {account.name: account for account in known.accounts}
+    names = [file.name for file in run.files]
+    fresh = files.sources(
+        [name for name in names if name not in before],
+        on_fault,
+        lambda share: run.progress("reading rows", share),
+    )
+    if not fresh and not before:
+        raise DataError(f"{run.settings.city.fixes}: no row in it")
+    found = count_files(fresh, on_fault, alone=not before)
+    counts = pl.concat([known.counts_of_files(), found.counts])
+    usual = usual_span(counts, run.settings.slices.minutes)
+    reading = Reading((), with_days(counts.filter(usual.holds()), run.settings), found.cells, usual)
+    # Which rows come from stray clocks depends on the rows of all files.
+    moved = set(counts.filter(usual.holds() != known.usual.holds())["file"])
+    new = {source.name for source in found.sources} | (moved & set(before))
+    accounts = tuple(
+        _account(run, files.sources([name])[0], reading, stack) if name in new else before[name]
+        for name in names
+        if name in new or name in before
+    )
+    _refuse_nothing_left(accounts, run.settings)
+    record = Record(
+        key=key_of(run.digests, run.shared),
+        accounts=accounts,
+        faults=tuple(broken),
+        kind=files.kind,
+        usual=usual,
+        counts=by_file(counts),
+        lost=known.lost,
+    )
+    return record, reading
 
 
-def _refuse_two_kinds(source: Source, sources: Sequence[Source], settings: Settings) -> None:
-    if sources and source.kind is not sources[0].kind:
-        raise DataError(
-            f"{settings.city.fixes}: {sources[0].name} holds {sources[0].kind.table.name} and "
-            f"{source.name} {source.kind.table.name}; read one kind at a time, each into a "
-            "city of its own"
-        )
-
-
-def _counted(sources: Sequence[Source], settings: Settings, on_fault: OnFault | None) -> Reading:
-    try:
-        return count_rows(sources, settings)
-    except DataError:
-        if on_fault is None:
-            raise
-        sound = [source for source in sources if _is_sound(source, on_fault)]
-        if not sound:
-            raise
-        return count_rows(sound, settings)
-
-
-def _is_sound(source: Source, on_fault: OnFault) -> bool:
-    try:
-        count_slices([source])
-    except DataError as error:
-        on_fault(source.name, error)
-        return False
-    return True
-
-
-def count_rows(sources: Sequence[Source], settings: Settings) -> Reading:
-    """Find out when the rows of files are.
-
-    Raises:
-        DataError: a file is damaged.
-    """
-    cells = None
-    if len(sources) == 1 and sources[0].rows_in <= BATCH_ROWS:
-        # To aggregate one file of no great size takes hardly longer than to count its rows.
-        cells = aggregate(sources)
-        counts = counted(cells.lazy()).collect()
-    else:
-        counts = count_slices(sources)
-    usual = usual_span(counts, settings.slices.minutes)
-    inside = pl.col("slice").is_between(usual.first, usual.stop, closed="left")
-    return Reading(sources, with_days(counts.filter(inside), settings), cells, usual)
-
-
-def cells_by_day(
-    reading: Reading, progress: Callable[[float], None] = lambda share: None
-) -> Iterator[tuple[date, pl.DataFrame]]:
-    """Yield the local days in their order, each with its cells, sorted.
-
-    Raises:
-        DataError: a file is damaged.
-    """
-    spans = spans_of(reading.counts) if reading.cells is None else [reading.usual]
-    day_of = reading.counts.select("slice", "day").unique()
-    last = dict(day_of.group_by("day").agg(pl.col("slice").max()).sort("day").iter_rows())
-    waiting: dict[date, list[pl.DataFrame]] = {day: [] for day in last}
-    for done, span in enumerate(spans, start=1):
-        cells = aggregate(reading.sources, span) if reading.cells is None else reading.cells
-        slices = cells.with_columns((pl.col("cell") % SEGMENT_STEP).alias("slice"))
-        # The rows of stray clocks have no day here.
-        dated = slices.join(day_of, on="slice", maintain_order="left")
-        for (day,), part in dated.partition_by("day", as_dict=True).items():
-            waiting[day].append(part)
-        for day in [day for day in waiting if last[day] < span.stop]:
-            yield day, pl.concat([dated.clear(), *waiting.pop(day)]).sort("cell")
-        progress(done / len(spans))
-
-
-def _account(
+def _write_days(
+    run: Run,
     reading: Reading,
-    place: int,
-    digest: str,
-    segment_ids: Sequence[str],
-    workspace: Workspace,
+    accounts: Sequence[Input],
+    stored: StoredDays,
     stack: ExitStack,
-) -> Input:
+) -> tuple[list[date], dict[str, Lost]]:
+    """Write days that take their places when the stack ends; return them and those left out."""
+    built: list[date] = []
+    lost: dict[str, Lost] = {}
+    for day, cells in cells_by_day(reading, lambda share: run.progress("aggregating rows", share)):
+        slices = slices_of_cells(cells, run.segment_ids, run.settings.slices.minutes)
+        inputs = inputs_of_day(accounts, day)
+        depends_on = dependencies_of_day(accounts, day, run.shared)
+        rows = sum(account["rows_of_day"] for account in inputs.values())
+        if rows != cells["rows"].sum():
+            raise AccountError(
+                f"{day}: {rows} rows can be used, but {cells['rows'].sum()} were aggregated; "
+                "nothing was written, please report this"
+            )
+        try:
+            if not run.settings.measured.replace:
+                stored.refuse_loss(day, slices, rows)
+        except DataError as error:
+            if not run.tolerant:
+                raise
+            lost[day.isoformat()] = Lost(fingerprint_of(depends_on), str(error))
+            continue
+        out = stack.enter_context(DayFolder.replacing(run.workspace.slices, day))
+        write_day(slices, out.slices)
+        manifest = _manifest(slices, inputs, depends_on, run.network, run.settings)
+        write_json(out.manifest, manifest)
+        built.append(day)
+    return built, lost
+
+
+def _account(run: Run, source: Source, reading: Reading, stack: ExitStack) -> Input:
     """Write the refused rows of a file, and return the account of all its rows."""
-    source = reading.sources[place]
-    own = reading.counts.filter(pl.col("file") == place)
+    own = reading.counts.filter(pl.col("file") == source.name)
     sums = own.group_by("day").agg(pl.col("rows").sum()).sort("day")
     days = {day.isoformat(): rows for day, rows in sums.iter_rows()}
-    account = Input(source.name, digest, "", source.rows_in, {}, days)
-    path = workspace.measured / "quarantine" / f"{account.key}.parquet"
-    temporary = stack.enter_context(whole_file(path))
+    digest = run.digests[source.name]
+    account = Input(source.name, digest, fingerprint_of(run.shared), source.rows_in, {}, days)
+    temporary = stack.enter_context(whole_file(run.quarantine / f"{account.key}.parquet"))
     if sum(days.values()) == source.rows_in:
         write_none(temporary)
         return account
-    stray = stray_rows(source, reading.usual, segment_ids) if days else None
+    stray = stray_rows(source, reading.usual, run.segment_ids)
     account.refused.update(write_refused(source, stray, temporary))
     check_account(source.name, source.rows_in, sum(days.values()), account.refused)
     return account

@@ -52,6 +52,10 @@ class Span:
     first: int
     stop: int
 
+    def holds(self) -> pl.Expr:
+        """Return whether a ``slice`` lies in it."""
+        return pl.col("slice").is_between(self.first, self.stop, closed="left")
+
 
 @dataclass(frozen=True)
 class Source:

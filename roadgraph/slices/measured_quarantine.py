@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roadgraph.slices.measured_files import Source, Span
 
 
-def write_refused(source: Source, stray: pl.LazyFrame | None, path: Path) -> dict[str, int]:
+def write_refused(source: Source, stray: pl.LazyFrame, path: Path) -> dict[str, int]:
     """Write the rows of a file that no slice rests on; they stream from disk to disk.
 
     Args:
@@ -33,9 +33,7 @@ def write_refused(source: Source, stray: pl.LazyFrame | None, path: Path) -> dic
     Raises:
         DataError: the file is damaged.
     """
-    refused = source.refused
-    if stray is not None:
-        refused = pl.concat([refused, stray]).sort("row")
+    refused = pl.concat([source.refused, stray]).sort("row")
     writer = QuarantineWriter(path)
     streamed = path.with_suffix(".rows")
     try:

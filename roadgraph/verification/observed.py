@@ -160,7 +160,7 @@ def observed_day(
         known = of_day[other] if other in of_day else classes(other)
         frequency += np.bincount(known[known != NO_LABEL], minlength=len(frequency))
     return ObservedDay(
-        slice_starts=starts[recent[0]].append([starts[other] for other in recent[1:]]),
+        slice_starts=pd.DatetimeIndex([time for other in recent for time in starts[other]]),
         first=sum(len(starts[other]) for other in recent[:-1]),
         slice_minutes=minutes,
         speed_kph=np.concatenate([speed[other] for other in recent]),

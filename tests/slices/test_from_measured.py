@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -6,15 +7,17 @@ import pytest
 
 from roadgraph.calendar import Days
 from roadgraph.errors import DataError
+from roadgraph.probes.feed_files import FeedFile
 from roadgraph.settings import Settings
 from roadgraph.slices import from_measured
 from roadgraph.slices.measured_cells import count_slices
+from roadgraph.slices.measured_files import Opening, Source
 from roadgraph.slices.report import SlicesReport, StaleSlices
 from roadgraph.slices.run import make_slices, stale_slices
 from roadgraph.slices.store import read_clock, stored_days
 from roadgraph.workspace import Workspace
 from tests.slices.toy import bytes_of, made
-from tests.slices.toy_measured import measured, traversal, traversals, write
+from tests.slices.toy_measured import aggregate, aggregates, measured, traversal, traversals, write
 from tests.toy import straight_network
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, 5 + number) for number in range(3))
@@ -28,6 +31,20 @@ def city(tmp_path: Path) -> Settings:
     for day, name in enumerate(("mon", "tue")):
         write_day(tmp_path / "data" / f"{name}.parquet", day)
     return measured(tmp_path / "work", tmp_path / "data")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the files that are opened, as they are."""
+    names: list[str] = []
+    open_file = Opening.open
+
+    def watched(self: Opening, file: FeedFile, place: int) -> Source | None:
+        names.append(file.name)
+        return open_file(self, file, place)
+
+    monkeypatch.setattr(Opening, "open", watched)
+    return names
 
 
 def write_day(path: Path, day: int, speed_kph: float = 30.0) -> None:
@@ -75,6 +92,57 @@ def test_a_new_file_builds_its_own_days_alone(city: Settings, tmp_path: Path) ->
     assert len(read_clock(workspace.slices)) == 3
 
 
+def test_only_files_that_are_new_or_have_rows_of_stale_days_are_opened(
+    city: Settings, tmp_path: Path, opened: list[str]
+) -> None:
+    made(city)
+    assert opened == ["mon.parquet", "tue.parquet"]
+    write(traversals(traversal(50.0, DAY_S + 600.0)), data(city) / "tue2.csv")
+    report, workspace = made(city)
+    assert opened[2:] == ["tue2.csv", "tue.parquet"]
+    assert (report.built, report.kept) == ((TUESDAY,), (MONDAY,))
+    assert (report.rows_in, report.rows_used) == (7, 7)
+    (workspace.slices / "2026-01-05" / "slices.parquet").unlink()
+    assert made(city)[0].built == (MONDAY,)
+    assert opened[4:] == ["mon.parquet"]
+    _, fresh = made(measured(tmp_path / "fresh", data(city)))
+    assert bytes_of(workspace.root) == bytes_of(fresh.root)
+
+
+def test_known_files_are_judged_again_when_others_show_that_their_clock_was_wrong(
+    city: Settings, tmp_path: Path, opened: list[str]
+) -> None:
+    first, workspace = made(city)
+    assert first.refused == {}
+    late = [traversal(30.0, 5000 * DAY_S + 60.0 * number) for number in range(20)]
+    write(traversals(*late), data(city) / "late.parquet")
+    report, _ = made(city)
+    assert report.refused == {"stray_clock": 6}
+    assert sorted(opened[2:]) == ["late.parquet", "mon.parquet", "tue.parquet"]
+    fresh_report, fresh = made(measured(tmp_path / "fresh", data(city)))
+    assert (fresh_report.refused, fresh_report.rows_used) == (report.refused, report.rows_used)
+    assert bytes_of(workspace.measured) == bytes_of(fresh.measured)
+    (data(city) / "late.parquet").unlink()
+    assert made(city)[0].refused == {}
+
+
+def test_a_file_whose_refused_rows_are_gone_is_read_again(city: Settings) -> None:
+    _, workspace = made(city)
+    before = bytes_of(workspace.root)
+    for path in (workspace.measured / "quarantine").iterdir():
+        path.unlink()
+    write_day(data(city) / "wed.parquet", 2)
+    made(city)
+    assert bytes_of(workspace.root).items() >= before.items()
+
+
+def test_another_kind_of_rows_than_that_of_known_files_is_refused(city: Settings) -> None:
+    made(city)
+    write(aggregates(aggregate()), data(city) / "wed.csv")
+    with pytest.raises(DataError, match=r"mon\.parquet holds traversals and wed\.csv aggregates"):
+        made(city)
+
+
 def test_a_changed_file_and_one_that_is_gone_are_named(city: Settings) -> None:
     made(city)
     write_day(data(city) / "mon.parquet", 0, speed_kph=40.0)
@@ -112,7 +180,7 @@ def test_a_broken_file_is_left_out_and_its_days_stay_as_they_were(city: Settings
         made(city)
 
 
-def test_a_day_that_would_lose_rows_is_a_fault_and_stays(city: Settings) -> None:
+def test_a_day_that_would_lose_rows_is_a_fault_and_stays(city: Settings, opened: list[str]) -> None:
     run(city)
     before = bytes_of(Workspace.of(city).slices)
     write(traversals(traversal(50.0)), data(city) / "mon.parquet")
@@ -120,6 +188,21 @@ def test_a_day_that_would_lose_rows_is_a_fault_and_stays(city: Settings) -> None
     assert [fault.name for fault in report.faults] == ["2026-01-05"]
     assert "measured.replace=true" in report.faults[0].reason
     assert bytes_of(Workspace.of(city).slices) == before
+    assert stale(city) == StaleSlices()
+    opened.clear()
+    assert run(city).faults == report.faults
+    assert run(city, Days(TUESDAY, None)).faults == ()
+    assert opened == []
+    write_day(data(city) / "wed.parquet", 2)
+    assert run(city).faults == report.faults
+    assert opened == ["wed.parquet"]
+    with pytest.raises(DataError, match=r"set measured\.replace=true"):
+        made(city)
+    allowed = replace(city, measured=replace(city.measured, replace=True))
+    assert list(stale(allowed).days) == [MONDAY]
+    last = run(allowed)
+    assert (last.built, last.faults) == ((MONDAY,), ())
+    assert run(city).faults == ()
 
 
 def test_a_day_whose_slices_are_damaged_is_built_again(city: Settings) -> None:
@@ -142,7 +225,7 @@ def test_damage_that_shows_only_when_rows_are_counted_is_a_fault(
             raise DataError("it cannot be read")
         return count_slices(sources)
 
-    monkeypatch.setattr("roadgraph.slices.measured.count_slices", failing)
+    monkeypatch.setattr("roadgraph.slices.measured_reading.count_slices", failing)
     report = run(city)
     assert [fault.name for fault in report.faults] == ["mon.parquet"]
     assert report.built == (TUESDAY,)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from roadgraph.errors import AccountError, DataError, SettingsError
 from roadgraph.schema import QUARANTINE, SLICES
 from roadgraph.slices import measured as measured_module
-from roadgraph.slices import measured_cells
+from roadgraph.slices import measured_cells, measured_reading
 from roadgraph.slices.run import SlicesReport
 from roadgraph.slices.store import read_manifest, read_slices, stored_days
 from roadgraph.workspace import Workspace
@@ -636,7 +636,7 @@ def test_data_that_does_not_fit_into_memory_gives_the_same_slices(
         return before(*call)
 
     monkeypatch.setattr(measured_cells, "BATCH_ROWS", 40)
-    monkeypatch.setattr(measured_module, "aggregate", watched)
+    monkeypatch.setattr(measured_reading, "aggregate", watched)
     parts, b = made(measured(tmp_path / "b", tmp_path / "rows", **group))
     assert parts == whole
     assert len(spans) == 6
@@ -713,8 +713,8 @@ def test_rows_that_get_lost_on_the_way_are_noticed(
     monkeypatch.undo()
     before = measured_cells.aggregate
     monkeypatch.setattr(measured_cells, "BATCH_ROWS", 0)
-    monkeypatch.setattr(measured_module, "BATCH_ROWS", 0)
-    monkeypatch.setattr(measured_module, "aggregate", lambda *call: before(*call)[1:])
+    monkeypatch.setattr(measured_reading, "BATCH_ROWS", 0)
+    monkeypatch.setattr(measured_reading, "aggregate", lambda *call: before(*call)[1:])
     with pytest.raises(AccountError, match="2026-01-05: 3 rows can be used, but 0 were aggregated"):
         made(measured(tmp_path, data))
     assert stored_days(Workspace.of(measured(tmp_path, data)).slices) == []
