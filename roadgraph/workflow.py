@@ -222,9 +222,7 @@ def run_summary(settings: Settings) -> pd.DataFrame:
     return shown_layers([*layers, total(layers)])
 
 
-def run_promotion(
-    settings: Settings, dry_run: bool = False, days: Days = ALL_DAYS
-) -> Promotion:
+def run_promotion(settings: Settings, dry_run: bool = False, days: Days = ALL_DAYS) -> Promotion:
     """Decide whether the city's challenger takes its champion's place; carry it out.
 
     With ``dry_run`` nothing is written to the registry. Of the slices ``days`` alone are looked at.

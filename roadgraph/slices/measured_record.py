@@ -191,10 +191,14 @@ def stale_of_record(
     broken = {fault.name for fault in record.faults}
     lost = lost_still(record, manifests, shared)
     found = {}
-    for text in sorted({text for account in record.accounts for text in account.days}):
+    accounts: dict[str, list[Input]] = {}
+    for account in record.accounts:
+        for text in account.days:
+            accounts.setdefault(text, []).append(account)
+    for text in sorted(accounts):
         day = date.fromisoformat(text)
         manifest = manifests.get(day)
-        now = dependencies_of_day(record.accounts, day, shared)
+        now = dependencies_of_day(accounts[text], day, shared)
         if (
             day in days
             and text not in lost
