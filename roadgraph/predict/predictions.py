@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from roadgraph.predict.forecaster import Forecaster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -116,43 +116,6 @@ def predict_by(
             max(forecaster.bundle.horizons[-1] * slice_minutes - late.total_seconds() // 60, 0),
         )
     return forecaster.forecast(observations, time, abstain_below)
-
-
-def issue(
-    bundle: Bundle,
-    network: Network,
-    slices: pa.Table,
-    slice_minutes: int,
-    times: Iterable[pd.Timestamp],
-    abstain_below: float = 0.0,
-    beside: Path | None = None,
-) -> Iterator[tuple[pd.Timestamp, pa.Table]]:
-    """Forecast at many times as each of them would have been forecast alone.
-
-    Graph, weights and the order of the slices are made once. The model still runs once a time: its
-    sums over a batch would end in other last digits.
-
-    Args:
-        bundle: the trained model.
-        network: of the slices.
-        slices: as in :func:`predict_at`, of all the times.
-        slice_minutes: length of the slices.
-        times: that know their zone; each is put back to the moment at which a slice ended last.
-        abstain_below: as in :func:`predict_at`.
-        beside: as in :func:`predict_at`.
-
-    Yields:
-        The time, and the same table that :func:`predict_at` gives then.
-
-    Raises:
-        BundleError: as in :func:`predict_at`.
-        DataError: nothing was observed by one of the times.
-    """
-    forecaster = Forecaster.of(bundle, network, beside)
-    observations = forecaster.observations(slices, slice_minutes)
-    for at in times:
-        time = floored(at, forecaster.step)
-        yield time, forecaster.forecast(observations, time, abstain_below)
 
 
 def floored(at: pd.Timestamp, step: pd.Timedelta) -> pd.Timestamp:

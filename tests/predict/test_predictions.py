@@ -10,7 +10,8 @@ from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError, DataError
 from roadgraph.models.graph import road_graph
-from roadgraph.predict.predictions import issue, predict_at, predict_newest, signed
+from roadgraph.predict.forecaster import Forecaster
+from roadgraph.predict.predictions import predict_at, predict_newest, signed
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
 from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
@@ -197,13 +198,13 @@ def test_a_time_between_two_slices_is_put_back_to_the_end_of_the_one_before(
     assert "is put back to 2026-01-09T03:45:00+00:00, when a slice ended" in caplog.text
 
 
-def test_many_times_at_once_give_the_tables_of_each_time(bundle: Bundle) -> None:
+def test_a_forecaster_gives_the_tables_of_each_time(bundle: Bundle) -> None:
     times = [END - hours(80), END - hours(0.25), END, END + hours(0.5), END + hours(7 * 24)]
-    for (time, table), asked in zip(
-        issue(bundle, NETWORK, SLICES_TABLE, 15, times), times, strict=True
-    ):
-        assert time == asked
-        assert table.equals(predict_at(bundle, NETWORK, SLICES_TABLE, 15, asked))
+    forecaster = Forecaster.of(bundle, NETWORK)
+    observations = forecaster.observations(SLICES_TABLE, 15)
+    for time in times:
+        table = forecaster.forecast(observations, time)
+        assert table.equals(predict_at(bundle, NETWORK, SLICES_TABLE, 15, time))
 
 
 def test_late_data_is_forecast_from_where_it_ends_and_beyond_the_models_reach_from_history(
