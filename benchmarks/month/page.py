@@ -178,7 +178,9 @@ class Month:
         rows = sum(len(table) for table in tables)
         history = sum(pc.sum(pc.equal(table["basis"], "history")).as_py() for table in tables)
         oldest = max(pc.max(table["data_age_min"]).as_py() for table in tables)
-        versions = sorted({read_manifest(path)["model"].get("version", "") for path in files.values()})
+        versions = sorted(
+            {read_manifest(path)["model"].get("version", "") for path in files.values()}
+        )
         again = len(list((store / str(day) / AS_ISSUED).glob("*.parquet")))
         return row | {
             "forecasts": f"{rows:,}",
