@@ -221,6 +221,10 @@ def test_a_value_in_the_place_of_a_group_is_refused() -> None:
             {"city": {"source": "detectors"}},
             "city.speeds: detectors need the table of their speeds",
         ),
+        (
+            {"pipeline": {"training_days": 6, "first_training_days": 7}},
+            "pipeline.training_days: must not be less than pipeline.first_training_days=7",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

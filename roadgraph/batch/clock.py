@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from roadgraph.batch.observed import observed_starts
-from roadgraph.slices.store import read_manifest, stored_days
+from roadgraph.slices.store import observed_starts, read_manifest, stored_days
 from roadgraph.staleness import fingerprint_of
 from roadgraph.storage import fingerprint
 

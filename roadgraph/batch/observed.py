@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from roadgraph.errors import DataError
-from roadgraph.slices.store import DayFolder, stored_days
+from roadgraph.slices.store import observed_starts, stored_days
 
 if TYPE_CHECKING:
     from datetime import date
@@ -46,23 +43,3 @@ def observed_time(slices: Path, slice_minutes: int) -> Observed | None:
         if len(starts):
             return Observed(days[0], starts[-1] + pd.Timedelta(minutes=slice_minutes))
     return None
-
-
-def observed_starts(slices: Path, day: date) -> pd.DatetimeIndex:
-    """Return when the slices of a day with an observation begin (UTC), in their order.
-
-    Args:
-        slices: the store.
-        day: that is in it.
-
-    Raises:
-        DataError: its slices are damaged.
-    """
-    path = DayFolder(slices / day.isoformat()).slices
-    try:
-        column = pq.read_table(path, columns=["slice_start"])["slice_start"]
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is damaged; remove {path.parent}, and the next run makes it again"
-        ) from error
-    return pd.DatetimeIndex(column.unique().to_pandas()).sort_values()

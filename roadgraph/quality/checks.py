@@ -14,8 +14,7 @@ import pandas as pd
 from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError
 from roadgraph.quality.reference import none_like
-from roadgraph.schema import read_whole
-from roadgraph.slices.store import DayFolder, stored_days
+from roadgraph.slices.store import observed_starts, stored_days
 from roadgraph.storage import write_json
 
 if TYPE_CHECKING:
@@ -148,9 +147,7 @@ def freshness(settings: Settings, workspace: Workspace, now: pd.Timestamp) -> Ch
     today = now.tz_convert(city_zone(settings.city.timezone)).date()
     width = pd.Timedelta(minutes=settings.slices.minutes)
     for day in reversed([day for day in stored_days(workspace.slices) if day <= today]):
-        path = DayFolder(workspace.slices / day.isoformat()).slices
-        table = read_whole(path, ["slice_start"])
-        ends = pd.DatetimeIndex(table["slice_start"].to_pandas()) + width
+        ends = observed_starts(workspace.slices, day) + width
         over = ends[ends <= now]
         if not len(over):
             continue

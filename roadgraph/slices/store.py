@@ -211,6 +211,20 @@ def read_slices(folder: Path, first: date | None = None, last: date | None = Non
     return SLICES.conform(pa.concat_tables(tables))
 
 
+def observed_starts(folder: Path, day: date) -> pd.DatetimeIndex:
+    """Return when the slices of a day with an observation begin (UTC), in their order.
+
+    Args:
+        folder: the store.
+        day: that is in it.
+
+    Raises:
+        DataError: its slices are damaged.
+    """
+    table = read_whole(DayFolder(folder / day.isoformat()).slices, ["slice_start"])
+    return pd.DatetimeIndex(table["slice_start"].unique().to_pandas()).sort_values()
+
+
 def stored_slice_minutes(folder: Path) -> int:
     """Return the length of the store's slices in minutes.
 

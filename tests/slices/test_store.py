@@ -3,12 +3,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.errors import DataError
-from roadgraph.schema import SLICES
-from roadgraph.slices.store import read_manifest, read_slices, stored_slice_minutes, write_days
+from roadgraph.schema import SLICES, utc_times
+from roadgraph.slices.store import (
+    observed_starts,
+    read_manifest,
+    read_slices,
+    stored_slice_minutes,
+    write_days,
+)
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
 SUNDAY, MONDAY = date(2026, 1, 4), date(2026, 1, 5)
@@ -148,3 +156,15 @@ def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path: Path, content: s
     (day / "manifest.json").write_text(content, "utf-8")
     with pytest.raises(DataError, match=r"manifest\.json is missing or damaged"):
         stored_slice_minutes(tmp_path)
+
+
+def test_observed_starts_are_each_slice_once_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "2026-01-05" / "slices.parquet"
+    path.parent.mkdir()
+    times = pd.DatetimeIndex(["2026-01-05T02:00Z", "2026-01-05T01:00Z", "2026-01-05T02:00Z"])
+    pq.write_table(pa.table({"slice_start": utc_times(times)}), path)
+    found = observed_starts(tmp_path, date(2026, 1, 5))
+    assert found.tolist() == [times[1], times[0]]
+    path.write_bytes(b"no Parquet")
+    with pytest.raises(DataError, match=r"slices\.parquet is damaged"):
+        observed_starts(tmp_path, date(2026, 1, 5))
