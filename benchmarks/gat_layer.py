@@ -9,25 +9,32 @@ limit is the linear layer alone, which every variant has to compute.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import torch
-from layer_timing import (
-    SEGMENTS,
-    SLICES,
+from measuring import devices, in_turn
+from one_layer import (
+    LINEAR,
+    REPEATS,
+    WARM_UP,
     WIDTH,
-    device,
-    milliseconds,
-    print_table,
-    random_features,
-    random_roads,
+    Bench,
+    both_ways,
+    print_layers,
+    print_machine,
 )
 from torch.nn import functional
 from torch_geometric.nn import GATConv as PyGGATConv
 
 from roadgraph.models import layers
-from roadgraph.models.graph import HeadPairs, csr_matrix, normalised_graph
+from roadgraph.models.graph import HeadPairs, csr_matrix
 from roadgraph.models.sparse import attention_product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Product = Callable[[torch.Tensor, torch.Tensor, HeadPairs], torch.Tensor]
 
 HEADS = 4
 
@@ -58,7 +65,9 @@ class _HeadProduct(torch.autograd.Function):
             csr_matrix(rows, columns, value, size) @ plane
             for value, plane in zip(values, planes, strict=True)
         ]
-        return torch.stack(products, dim=1).view_as(x)
+        answer = torch.empty_like(x)  # no view, so that a bias can be added in place
+        torch.stack(products, dim=1, out=answer.flatten(1, 2))
+        return answer
 
     @staticmethod
     def backward(
@@ -104,29 +113,50 @@ def embedding_bags(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> 
     return torch.stack(slices, dim=1)
 
 
-def main() -> None:
-    """Measure in turn and print a Markdown table."""
-    torch.manual_seed(0)
-    index, blocks = random_roads()
-    graph = normalised_graph(index, None, SEGMENTS).to(device())
-    theirs = PyGGATConv(WIDTH, WIDTH // HEADS, heads=HEADS).to(device())
-    ours = layers.GATConv(WIDTH, WIDTH // HEADS, HEADS).to(device())
-    ours.load_state_dict(theirs.state_dict())
-    linear = torch.nn.Linear(WIDTH, WIDTH).to(device())
-    x, stacked = random_features()
-    expected = theirs(stacked, blocks).view(SLICES, SEGMENTS, WIDTH).transpose(0, 1)
-    rows = {"PyG GATConv, block-diagonal batch": milliseconds(lambda: theirs(stacked, blocks))}
-    for name, product in (
-        ("roadgraph GATConv, one CSR product a slice", attention_product),
-        ("tried: one CSR product a head and slice", head_products),
-        ("tried: bags of embeddings", embedding_bags),
-        ("tried: every message written out", edge_messages),
-    ):
+def with_product(
+    layer: torch.nn.Module, bench: Bench, product: Product
+) -> Callable[[], torch.Tensor]:
+    """Return the layer with another way to sum over neighbours."""
+
+    def forward() -> torch.Tensor:
         with mock.patch.object(layers, "attention_product", product):
-            torch.testing.assert_close(ours(x, graph), expected, atol=1e-5, rtol=1e-5)
-            rows[name] = milliseconds(lambda: ours(x, graph))
-    rows["limit: the linear layer alone"] = milliseconds(lambda: linear(x))
-    print_table(rows, f", {HEADS} heads")
+            return layer(bench.x, bench.graph)
+
+    return forward
+
+
+def measure(device: str) -> None:
+    """Print the table of one device."""
+    bench = Bench.on(device)
+    theirs = PyGGATConv(WIDTH, WIDTH // HEADS, heads=HEADS).to(device)
+    ours = layers.GATConv(WIDTH, WIDTH // HEADS, HEADS).to(device)
+    ours.load_state_dict(theirs.state_dict())
+    linear = torch.nn.Linear(WIDTH, WIDTH).to(device)
+    expected = bench.by_segment(theirs(bench.stacked, bench.blocks))
+    steps = {PEER: both_ways(lambda: theirs(bench.stacked, bench.blocks))}
+    for name, product in PRODUCTS.items():
+        forward = with_product(ours, bench, product)
+        torch.testing.assert_close(forward(), expected, atol=1e-5, rtol=1e-5)
+        steps[name] = both_ways(forward)
+    steps[LINEAR] = both_ways(lambda: linear(bench.x))
+    print_layers(in_turn(steps, REPEATS, WARM_UP), PEER, device)
+
+
+PEER = "PyG GATConv, block-diagonal batch"
+PRODUCTS: dict[str, Product] = {
+    "roadgraph GATConv, one CSR product a slice": attention_product,
+    "tried: one CSR product a head and slice": head_products,
+    "tried: bags of embeddings": embedding_bags,
+    "tried: every message written out": edge_messages,
+}
+
+
+def main() -> None:
+    """Measure in turn and print a Markdown table for each device."""
+    torch.manual_seed(0)
+    print_machine(f", {HEADS} heads")
+    for device in devices():
+        measure(device)
 
 
 if __name__ == "__main__":

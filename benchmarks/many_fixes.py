@@ -10,18 +10,15 @@ again for the stores). The whole command runs in a process of its own whose peak
 from __future__ import annotations
 
 import argparse
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
+from measuring import REPOSITORY, machine, peak_gib, process
 
-REPOSITORY = Path(__file__).parents[1]
 DAY = REPOSITORY / "data" / "sample" / "fixes" / "2026-01-05.parquet"
 FILE_ROWS = 10_000_000
 
@@ -46,10 +43,8 @@ def write_day(folder: Path, count: int) -> int:
 def run(*arguments: str) -> tuple[float, float]:
     """Run a command of roadgraph and return its seconds and the peak memory so far in GiB."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "roadgraph", *arguments]
-    subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    process(["-m", "roadgraph", *arguments])
+    return time.perf_counter() - start, peak_gib(resource.RUSAGE_CHILDREN)
 
 
 def main() -> None:
@@ -65,7 +60,7 @@ def main() -> None:
         places = [f"workspace={folder / 'work'}", f"city.fixes={folder / 'fixes'}"]
         run("network", "city=sample", *places)
         seconds, peak_gib = run("slices", "city=sample", *places)
-    print(f"one day of {count:,} fixes, {os.cpu_count()} cores\n")
+    print(f"one day of {count:,} fixes, once; {machine('polars', 'fastmm')}\n")
     print("| roadgraph slices | seconds | fixes a second | peak memory, GiB |")
     print("| --- | --- | --- | --- |")
     print(f"| {count:,} fixes | {seconds:.0f} | {count / seconds:,.0f} | {peak_gib:.2f} |")

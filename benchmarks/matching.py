@@ -9,10 +9,6 @@ reported speeds by segment and quarter of an hour. Both see the same cleaned fix
 from __future__ import annotations
 
 import os
-import platform
-import statistics
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +18,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import shapely
+from measuring import in_turn, machine, times_table
 
 from roadgraph.config import load_settings
 from roadgraph.network.importing import import_network
@@ -35,8 +32,6 @@ from roadgraph.probes.sequence import judge_sequence
 from roadgraph.slices.aggregate import slices_from_traversals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
 
@@ -44,14 +39,6 @@ SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 REPEATS = 5
 SLICE_MINUTES = 15
 MANY_VEHICLES = 3
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Fixes a second of one step: median and spread over repeats in turn."""
-
-    name: str
-    per_second: list[float]
 
 
 def raw_fixes(settings: Settings, network: Network) -> pl.DataFrame:
@@ -112,17 +99,6 @@ def thirds(table: pl.DataFrame) -> list[float]:
     return [float(part.mean()) for part in np.array_split(ordered, 3)]
 
 
-def measured(count: int, steps: dict[str, Callable[[], object]]) -> list[Rate]:
-    """Time steps in turn, so that a noisy moment meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(REPEATS):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            times[name].append(count / (time.perf_counter() - start))
-    return [Rate(name, rates) for name, rates in times.items()]
-
-
 def main() -> None:
     """Measure and print Markdown tables."""
     settings = load_settings(["city=sample"])
@@ -142,7 +118,10 @@ def main() -> None:
     theirs = errors(plain_slices(used, plain, ids))
     few = pl.col("count_probes") >= MANY_VEHICLES
 
-    print(f"sample city, {len(raw):,} fixes, {len(ids)} segments; {platform.machine()}\n")
+    print(
+        f"sample city, {len(raw):,} fixes, {len(ids)} segments; {REPEATS} runs each, in turn; "
+        f"{machine('fastmm', 'shapely', 'polars', 'pandas')}\n"
+    )
     print("| against the simulator's truth | roadgraph | nearest segment, pandas |")
     print("| --- | --- | --- |")
     rows = [
@@ -179,21 +158,16 @@ def main() -> None:
     fixes = judged.filter(pl.col("rule").is_null())
     lat, lon = fixes["lat"].to_numpy(), fixes["lon"].to_numpy()
     begins = fixes["breaks"].to_numpy()
-    rates = measured(
-        len(fixes),
+    times = in_turn(
         {
             "matching along trips (fastmm)": lambda: matcher.match(lat, lon, begins),
             "cleaning, matching, timing, traversals": lambda: driver.drive(raw),
             "nearest segment by shapely": lambda: nearest_plain(geometry, fixes),
         },
+        REPEATS,
     )
-    print("\n| one core | fixes a second, median | min-max |")
-    print("| --- | --- | --- |")
-    for rate in rates:
-        low, high = min(rate.per_second), max(rate.per_second)
-        print(
-            f"| {rate.name} | {statistics.median(rate.per_second):,.0f} | {low:,.0f}-{high:,.0f} |"
-        )
+    rates = {name: f"{len(fixes) / own.median:,.0f}" for name, own in times.items()}
+    print(f"\n{times_table('one core', times, more={'fixes a second, median': rates})}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the scheduled run takes on the sample city, each a command of its own, from cold.
 
-    python benchmarks/pipeline.py [--repeats 5]
+    python benchmarks/pipeline.py [--repeats 5] [--days 3]
 
 The quarter-hourly step: a day's file has grown by one slice; `roadgraph run --steps
 network,slices,predictions` reads it, makes the slices again and writes the forecast, with the
@@ -13,11 +13,7 @@ its dry run. Prints a Markdown table: medians, spread, and the ratio to the impo
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +24,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from measuring import REPOSITORY, Asked, Times, asked_table, machine, process, times_table
 
 from roadgraph.calendar import city_zone, span_of_day
 from roadgraph.config import load_settings
@@ -35,8 +32,7 @@ from roadgraph.errors import ExitCode
 from roadgraph.predict.store import stored_times
 from roadgraph.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent
-FIXES = ROOT / "data/sample/fixes"
+FIXES = REPOSITORY / "data/sample/fixes"
 FIRST, TRAINED = date(2026, 1, 5), date(2026, 1, 8)
 GROWING = date(2026, 1, 9)
 MORNING = 32  # slices of the growing day that are there at first: until 08:00
@@ -51,6 +47,11 @@ MODEL = (
 NEVER, NIGHTLY = "pipeline.retrain_days=0", "pipeline.retrain_days=1"
 STEP = ("--steps", "network,slices,predictions")
 IMPORTS = "import torch, torch_geometric"
+ASKED_S = {
+    "a quarter of an hour, with a registry": 10,
+    "a quarter of an hour, without one": 10,
+    "a whole day": 60,
+}
 
 
 @dataclass
@@ -102,13 +103,8 @@ class City:
 def timed(arguments: list[str]) -> float:
     """Return the seconds of a Python process; a check that fails is none of ours."""
     begun = time.perf_counter()
-    ended = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    seconds = time.perf_counter() - begun
-    if ended.returncode not in (ExitCode.OK, ExitCode.CHECKS):
-        sys.exit(f"{' '.join(arguments)} ended with {ended.returncode}:\n{ended.stderr}")
-    return seconds
+    process(arguments, ends=(ExitCode.OK, ExitCode.CHECKS))
+    return time.perf_counter() - begun
 
 
 def quarter_hours(city: City, repeats: int) -> None:
@@ -130,12 +126,12 @@ def quarter_hours(city: City, repeats: int) -> None:
         city.seconds.setdefault(f"`{IMPORTS}`", []).append(timed(["-c", IMPORTS]))
 
 
-def whole_days(city: City, repeats: int) -> None:
+def whole_days(city: City, repeats: int, days: int) -> None:
     """Measure a whole new day, the run with nothing to do and the dry run."""
     city.arrive(GROWING)
     city.run("warm-up", "--to", str(GROWING), NEVER)
     day = GROWING
-    for place in range(2 * WHOLE_DAYS):
+    for place in range(2 * days):
         day += timedelta(days=1)
         name, often = ("and a training", NIGHTLY) if place % 2 else ("a whole day", NEVER)
         city.arrive(day)
@@ -149,39 +145,36 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--days", type=int, default=WHOLE_DAYS, help="without a training, and with")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         city = City(Path(folder))
         for ahead in range((TRAINED - FIRST).days + 1):
             city.arrive(FIRST + timedelta(days=ahead))
         city.run("warm-up", "--to", str(TRAINED))
-        quarter_hours(city, repeats)
-        whole_days(city, repeats)
+        quarter_hours(city, given.repeats)
+        whole_days(city, given.repeats, given.days)
     print_table(city.seconds)
 
 
 def print_table(seconds: dict[str, list[float]]) -> None:
     """Print medians, spread, the ratio to the imports, and what is asked for."""
-    imports = statistics.median(seconds[f"`{IMPORTS}`"])
-    asked = {
-        "a quarter of an hour, with a registry": "10",
-        "a quarter of an hour, without one": "10",
-        "a whole day": "60",
+    times = {name: Times(tuple(own)) for name, own in seconds.items() if name != "warm-up"}
+    imports = times[f"`{IMPORTS}`"].median
+    more = {
+        "runs": {name: str(len(own.wall)) for name, own in times.items()},
+        "times the imports": {name: f"{own.median / imports:.1f}" for name, own in times.items()},
     }
+    print(f"sample city, mlp-simple of 8 epochs, each a cold command; {machine('torch')}\n")
+    print(times_table("command", times, more=more))
     print(
-        f"sample city, mlp-simple of 8 epochs, each a cold command; {os.cpu_count()} cores, "
-        f"{platform.machine()}\n"
-    )
-    print("| command | runs | median, s | min-max, s | times the imports | at most, s |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name, times in seconds.items():
-        if name == "warm-up":
-            continue
-        median = statistics.median(times)
-        print(
-            f"| {name} | {len(times)} | {median:.1f} | {min(times):.1f}-{max(times):.1f} | "
-            f"{median / imports:.1f} | {asked.get(name, '')} |"
+        asked_table(
+            [
+                Asked(f"{name}, cold", "-", limit_s, times[name].median, False, "s")
+                for name, limit_s in ASKED_S.items()
+            ]
         )
+    )
 
 
 if __name__ == "__main__":

@@ -1,211 +1,210 @@
-"""One forecast of a large network, warm, and the command on the sample city, cold.
+"""A forecast of 100,000 segments, against PyG's layers, and how soon `roadgraph predict` is there.
 
-    python benchmarks/prediction.py [MODEL ...]
+    python benchmarks/prediction.py [--segments 100000] [MODEL ...]
 
-Builds a random network of 100,000 segments of degree 3 and a bundle with untrained weights, and
-prints, for each model, the median of several forecasts from the table of slices to the written file
-of predictions, its parts, and the memory at its peak. With a trained sample city in data/work it
-prints how long ``roadgraph predict`` takes as a command of its own, too.
+On the made city and with untrained weights: the forward pass of one slice through `gcn` and `gat`,
+and the forecast from the table of slices to that of answers, against the same model with PyG's
+layers; then for each model the forecast to the written file, and its parts. With a trained sample
+city in data/work (`make demo`) the whole command `roadgraph predict` from cold, in turn with
+`import torch, torch_geometric`.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-import time
-from importlib.util import find_spec
+import argparse
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
+import limits
 import numpy as np
-import pandas as pd
-import pyarrow as pa
+import pyg_peer
+import torch
+from made_city import (
+    made_network,
+    made_settings,
+    observed_slices,
+    streets_of,
+    untrained_bundle,
+)
+from measuring import (
+    REPOSITORY,
+    Asked,
+    asked_table,
+    in_turn,
+    machine,
+    peak_gib,
+    process,
+    times_table,
+)
 
 from roadgraph.calendar import city_zone
-from roadgraph.config import settings_from_dict, settings_to_dict
-from roadgraph.dataset.history import History
-from roadgraph.dataset.preparation import Preparation, channels_of
-from roadgraph.models.registry import build_model, model_title
-from roadgraph.network.network import Network
+from roadgraph.dataset.loading import road_graph_of
 from roadgraph.predict.forecaster import Forecaster
 from roadgraph.predict.store import write_forecast
-from roadgraph.schema import LINKS, SEGMENTS, SLICES
-from roadgraph.training.adjustment import Adjustment, Adjustments
-from roadgraph.training.bundle import Bundle
-from roadgraph.training.seen_time import SeenTime
+from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from roadgraph.settings import Settings
+    import pyarrow as pa
+    from measuring import Times
 
-SEGMENTS_IN_ALL = 100_000
-DEGREE = 3
+    from roadgraph.network.network import Network
+
 RUNS = 5
-NEWEST = pd.Timestamp("2026-01-12T07:45Z")
-MODELS = ("roadnet-simple", "gcn-simple", "mlp-simple")
+MODELS = ("gcn-enhanced", "gcn-simple", "roadnet-simple", "mlp-simple")
+AGAINST_PYG = ("gcn", "gat")
+FASTER, WHOLE_S, START_UP = 4.0, 1.0, 1.5
 SAMPLE = Path("data/work/sample")
+IMPORTS = "import torch, torch_geometric"
+PYG, OURS = "PyG's layers", "roadgraph"
+LIMIT = "limit: the dense layers of mlp alone"
+WHOLE, BUNDLE = "from slices to the file", "`roadgraph predict`, a bundle, no map"
 
 
-def random_network(segments: int) -> Network:
-    """Return segments without geometry, each linked to ``DEGREE`` others at random."""
-    rng = np.random.default_rng(0)
-    ids = [f"way/{place:07d}" for place in range(segments)]
-    table = pd.DataFrame({name: [None] * segments for name in SEGMENTS.columns})
-    table = table.assign(
-        segment_id=ids,
-        length_m=100.0,
-        road_class="residential",
-        lanes=1,
-        speed_limit_kph=50.0,
-        free_flow_kph=50.0,
-    )
-    source = np.repeat(np.arange(segments), DEGREE)
-    target = (source + rng.integers(1, segments, len(source))) % segments
-    links = pd.DataFrame({"from_segment": source, "to_segment": target})
-    links = links.drop_duplicates().sort_values(["from_segment", "to_segment"], ignore_index=True)
-    named = {name: np.asarray(ids)[links[name]] for name in links.columns}
-    links = pd.DataFrame({**named, "turn_angle_deg": 0.0, "weight": 1.0})
-    return Network(gpd.GeoDataFrame(table, geometry="geometry"), links[LINKS.columns])
-
-
-def untrained_bundle(network: Network, settings: Settings) -> Bundle:
-    """Return a bundle whose weights are those that training begins with."""
-    segments, minutes = len(network.segment_ids), settings.slices.minutes
-    channels = channels_of(settings.dataset)
-    horizons = tuple(horizon // minutes for horizon in settings.horizons_min)
-    window = settings.dataset.window
-    rng = np.random.default_rng(0)
-    week = rng.uniform(20, 50, (7 * 24 * 60 // minutes, segments)).astype(np.float32)
-    preparation = Preparation(
-        channels,
-        mean=np.full(len(channels), 30, dtype=np.float32),
-        std=np.full(len(channels), 10, dtype=np.float32),
-        fill=np.full((segments, 5), 30, dtype=np.float32),
-        statics=np.full((segments, 4), 50, dtype=np.float32),
-        history=History(week, minutes),
-        fill_by=settings.dataset.fill,
-        window=window,
-        reach=max(horizons),
-    )
-    model = build_model(settings.model, settings.size, channels, window, horizons, segments)
-    seen = (NEWEST, NEWEST)
-    return Bundle(
-        title=model_title(settings.model, settings.size),
-        model=model.eval(),
-        preparation=preparation,
-        unseen=preparation,
-        options=settings.model,
-        settings=settings_to_dict(settings),
-        city=settings.city.name,
-        timezone=settings.city.timezone,
-        slice_minutes=minutes,
-        window=window,
-        horizons=horizons,
-        adjustments=Adjustments.same(
-            Adjustment(1.2, 1.1, np.array([2.0, 1, 1, 1]), np.ones(len(horizons))), segments
-        ),
-        segment_ids=tuple(network.segment_ids),
-        network_fingerprint=network.fingerprint(),
-        seen=SeenTime(seen, seen, seen),
-        metrics=[],
-        history=[],
-    )
-
-
-def observed_slices(network: Network, slices: int, minutes: int) -> pa.Table:
-    """Return slices in which every segment was observed, sorted by key as the store has them."""
-    ids, rows = network.segment_ids, len(network.segment_ids) * slices
-    rng = np.random.default_rng(1)
-    starts = NEWEST - pd.Timedelta(minutes=minutes) * np.arange(slices - 1, -1, -1)
-    speed = rng.uniform(10, 60, rows)
-    return SLICES.conform(
-        pa.table(
-            {
-                "segment_id": np.repeat(np.asarray(ids, dtype=object), slices),
-                "slice_start": pd.DatetimeIndex(np.tile(starts, len(ids))),
-                "mean_speed": speed,
-                "median_speed": speed,
-                "speed_std": np.zeros(rows),
-                "count_probes": np.ones(rows, dtype=np.int32),
-                "quality_score": np.full(rows, 0.5),
-            }
-        )
-    )
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Return how long ``call`` takes, the median of ``RUNS`` after one to warm up."""
-    call()
-    taken = []
-    for _ in range(RUNS):
-        begin = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begin)
-    return median(taken)
-
-
-def measure(title: str, network: Network, folder: Path) -> dict[str, float]:
-    """Return the seconds of a forecast and of its parts."""
+def forecaster_of(title: str, network: Network) -> Forecaster:
+    """Return an untrained model on the network."""
     name, size = title.rsplit("-", 1)
-    chosen = {"city": {"name": "benchmark"}, "model": {"name": name}, "size": size}
-    settings = settings_from_dict(chosen)
-    bundle = untrained_bundle(network, settings)
-    slices = observed_slices(network, bundle.slices, bundle.slice_minutes)
-    forecaster = Forecaster.of(bundle, network)
+    return Forecaster.of(untrained_bundle(network, made_settings(name, size)), network)
+
+
+def with_pyg(forecaster: Forecaster, network: Network) -> Forecaster:
+    """Return the forecaster of the same model with PyG's layers, on the graph as one."""
+    (part,) = forecaster.parts
+    peer = pyg_peer.with_pyg_layers(part.bundle.model).eval()
+    bundle = replace(part.bundle, model=peer)
+    links = pyg_peer.Links.of(road_graph_of(network))
+    return replace(forecaster, bundle=bundle, parts=(replace(part, bundle=bundle, tiles=(links,)),))
+
+
+def measure_against_pyg(network: Network, slices: pa.Table) -> list[Asked]:
+    """Print the times of forward pass and forecast beside the peer's; return what was asked."""
+    forward: dict[str, Callable[[], object]] = {}
+    whole: dict[str, Callable[[], object]] = {}
+    for name in AGAINST_PYG:
+        ours = forecaster_of(f"{name}-enhanced", network)
+        for who, each in ((PYG, with_pyg(ours, network)), (OURS, ours)):
+            forward[f"{name}: {who}"] = one_slice(each)
+            whole[f"{name}: {who}"] = lambda each=each: forecast_of(each, slices)  # type: ignore[misc]
+        theirs = forward[f"{name}: {PYG}"]()
+        np.testing.assert_equal(list(theirs), list(forward[f"{name}: {OURS}"]()))
+        for key, answer in forward[f"{name}: {OURS}"]().items():
+            np.testing.assert_allclose(answer, theirs[key], atol=1e-3, rtol=1e-4)
+    mlp = forecaster_of("mlp-enhanced", network).parts[0].bundle
+    x = torch.zeros(1, mlp.window, len(mlp.segment_ids), len(mlp.preparation.channels))
+    forward[LIMIT] = limits.dense_products(mlp.model, x, None, backward=False)
+    where, asked = f"one slice of {len(network.segment_ids):,} segments", []
+    for what, steps in (("forward pass", forward), ("from slices to the table", whole)):
+        times = in_turn(steps, RUNS)
+        ratios = {
+            name: times[f"{name}: {PYG}"].median / times[f"{name}: {OURS}"].median
+            for name in AGAINST_PYG
+        }
+        faster = {f"{name}: {OURS}": f"{ratio:.1f}" for name, ratio in ratios.items()}
+        print(times_table(f"{what}, enhanced", times, unit="ms", more={"times as fast": faster}))
+        asked += [
+            Asked(f"{what}, `{name}` enhanced, {where}", PYG, FASTER, ratio)
+            for name, ratio in ratios.items()
+        ]
+    return asked
+
+
+def one_slice(forecaster: Forecaster) -> Callable[[], dict[str, np.ndarray]]:
+    """Return the step of the model's answers for one slice, from random inputs."""
+    (part,) = forecaster.parts
+    own = part.bundle
+    shape = (own.window, len(own.segment_ids), len(own.preparation.channels))
+    inputs = np.random.default_rng(2).standard_normal(shape, dtype=np.float32)
+    newest = np.array([own.window - 1])
+    return lambda: answers(own.model, part.tiles, inputs, newest, own.window, own.preparation)
+
+
+def forecast_of(forecaster: Forecaster, slices: pa.Table) -> pa.Table:
+    """Return the forecast from the newest of ``slices``."""
+    seen = forecaster.observations(slices, forecaster.bundle.slice_minutes)
+    return forecaster.forecast(seen, seen.newest_end)
+
+
+def measure_forecast(title: str, network: Network, slices: pa.Table, folder: Path) -> Times:
+    """Print the times of a forecast and of its parts; return those of the whole."""
+    forecaster = forecaster_of(title, network)
+    bundle = forecaster.bundle
     zone = city_zone(bundle.timezone)
     observations = forecaster.observations(slices, bundle.slice_minutes)
     at = observations.newest_end
     table = forecaster.forecast(observations, at)
 
     def whole() -> None:
-        seen = forecaster.observations(slices, bundle.slice_minutes)
-        write_forecast(folder, zone, forecaster.forecast(seen, seen.newest_end), {})
+        write_forecast(folder, zone, forecast_of(forecaster, slices), {})
 
-    return {
-        "network and graph, once": seconds(lambda: Forecaster.of(bundle, network)),
-        "slices in the order of time": seconds(
-            lambda: forecaster.observations(slices, bundle.slice_minutes)
-        ),
-        "forecast": seconds(lambda: forecaster.forecast(observations, at)),
-        "file": seconds(lambda: write_forecast(folder, zone, table, {})),
-        "from slices to the file": seconds(whole),
+    times = in_turn(
+        {
+            "slices in the order of time": lambda: forecaster.observations(
+                slices, bundle.slice_minutes
+            ),
+            "forecast": lambda: forecaster.forecast(observations, at),
+            "file": lambda: write_forecast(folder, zone, table, {}),
+            WHOLE: whole,
+        },
+        RUNS,
+    )
+    print(times_table(title, times), flush=True)
+    return times[WHOLE]
+
+
+def measure_commands() -> Asked:
+    """Print how long the command takes from cold; return what was asked."""
+    bundle = SAMPLE / "bundles" / "roadnet-simple"
+    what = ("the whole command `roadgraph predict`, sample city", f"`{IMPORTS}`", START_UP)
+    if not (REPOSITORY / bundle).is_dir():
+        print("There is no trained sample city in data/work: run `make demo` first.\n")
+        return Asked(*what, None, at_least=False)
+    words = {
+        BUNDLE: ("--bundle", str(bundle), "--no-map"),
+        "`roadgraph predict`, the champion, no map": ("--no-map",),
+        "`roadgraph predict`, the champion, with the map": (),
     }
+    steps: dict[str, Callable[[], object]] = {f"`{IMPORTS}`": lambda: process(["-c", IMPORTS])}
+    for name, own in words.items():
+        steps[name] = lambda own=own: predict(own)  # type: ignore[misc]
+    times = in_turn(steps, RUNS)
+    print(times_table("command, from cold", times, f"`{IMPORTS}`"), flush=True)
+    return Asked(*what, times[BUNDLE].median / times[f"`{IMPORTS}`"].median, at_least=False)
 
 
-def cold_command(*words: str) -> float:
-    """Return how long ``roadgraph predict`` takes on the sample as a process of its own."""
+def predict(words: tuple[str, ...]) -> None:
+    """Run ``roadgraph predict`` on the sample city."""
     with TemporaryDirectory() as folder:
-        line = [sys.executable, "-m", "roadgraph", "predict", *words]
-        line += ["--out", str(Path(folder) / "predictions.parquet")]
-        return seconds(lambda: subprocess.run(line, check=True, capture_output=True))
+        out = Path(folder) / "predictions.parquet"
+        process(["-m", "roadgraph", "predict", *words, "--out", str(out)])
 
 
-def main(titles: list[str]) -> None:
+def main() -> None:
     """Measure and print Markdown tables."""
-    network = random_network(SEGMENTS_IN_ALL)
-    print(f"{SEGMENTS_IN_ALL:,} segments, medians of {RUNS} runs, s\n")
-    with TemporaryDirectory() as folder:
-        figures = {title: measure(title, network, Path(folder)) for title in titles}
-    print(f"| part | {' | '.join(figures)} |\n| --- |{' --- |' * len(figures)}")
-    for part in next(iter(figures.values())):
-        print(f"| {part} | {' | '.join(f'{own[part]:.2f}' for own in figures.values())} |")
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"\nmemory at its peak: {peak_kib / 2**20:.1f} GiB")
-    if find_spec("roadgraph") and (SAMPLE / "bundles" / "roadnet-simple").is_dir():
-        bundle = ("--bundle", str(SAMPLE / "bundles" / "roadnet-simple"))
-        print("\n| roadgraph predict on the sample, cold | s |\n| --- | --- |")
-        for what, words in {
-            "the champion, with the map": (),
-            "the champion": ("--no-map",),
-            "a bundle": (*bundle, "--no-map"),
-        }.items():
-            print(f"| {what} | {cold_command(*words):.1f} |")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=MODELS, metavar="MODEL")
+    parser.add_argument("--segments", type=int, default=100_000)
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    print(
+        f"{given.segments:,} segments; {RUNS} runs each, in turn; "
+        f"{machine('torch', 'torch_geometric')}\n"
+    )
+    network = made_network(streets_of(given.segments))
+    bundle = forecaster_of(given.models[0], network).bundle
+    slices = observed_slices(network, bundle.slices, bundle.slice_minutes)
+    asked = measure_against_pyg(network, slices)
+    for title in given.models:
+        with TemporaryDirectory() as folder:
+            times = measure_forecast(title, network, slices, Path(folder))
+        what = f"a forecast of {given.segments:,} segments with `{title}`, {WHOLE}"
+        asked.append(Asked(what, "-", WHOLE_S, times.median, at_least=False, unit="s"))
+    print(f"Memory at its peak, with the peers: {peak_gib():.1f} GiB.\n")
+    asked.append(measure_commands())
+    print(asked_table(asked))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(MODELS))
+    main()

@@ -5,19 +5,16 @@
 All read the same Parquet file of one day (5,000 segments, 10,000 vehicles) and give a row a
 segment and quarter of an hour. The group-bys do mean, median, standard deviation and number of
 vehicles, and trust every row; roadgraph judges every row, weights by time and confidence, keeps
-one vehicle from ruling a slice, adds the quality, and accounts for every row. Runs alternate after
-a warm-up, so that a noisy moment meets all of them; the ratios are of medians.
+one vehicle from ruling a slice, adds the quality, and accounts for every row. The limit is the bare
+group-by of the same engine.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +24,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
+from measuring import in_turn, machine, times_table
 from shapely.geometry import LineString
 
 from roadgraph.network.links import links_at_nodes
@@ -44,11 +42,14 @@ from roadgraph.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from measuring import Times
+
 SEGMENTS_COUNT, VEHICLES, SLICE_MINUTES = 5_000, 10_000, 15
 DAY_US = 86_400_000_000
 MIDNIGHT_US = 1_767_571_200_000_000  # 2026-01-05, UTC
 REPEATS = 5
 CHUNK = 1_000_000
+BARE = "limit: Polars' bare group-by (streaming)"
 NEEDED = ["segment_id", "entered_at", "speed_kph", "vehicle_id"]
 
 
@@ -148,19 +149,6 @@ def write_slices(network: Network, settings: Settings) -> None:
     make_slices(settings, network, workspace)
 
 
-def measured(steps: dict[str, Callable[[], object]]) -> dict[str, list[tuple[float, float]]]:
-    """Return wall and processor seconds of each step, a pair a run."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
-    for repeat in range(1 + REPEATS):
-        for name, step in steps.items():
-            start = time.perf_counter(), time.process_time()
-            step()
-            if repeat:
-                seconds = time.perf_counter() - start[0], time.process_time() - start[1]
-                times[name].append(seconds)
-    return times
-
-
 def main() -> None:
     """Measure and print a Markdown table."""
     count = int(1_000_000 * float(sys.argv[1])) if len(sys.argv) > 1 else 10_000_000
@@ -168,13 +156,8 @@ def main() -> None:
     city = CitySettings(source="measured", timezone="UTC")
     print(
         f"{count:,} rows, {SEGMENTS_COUNT:,} segments, {VEHICLES:,} vehicles, {SLICE_MINUTES} "
-        f"minutes; {os.cpu_count()} cores, {platform.machine()}, Polars {pl.__version__}, pandas "
-        f"{pd.__version__}\n"
+        f"minutes; {REPEATS} runs each, in turn; {machine('polars', 'pandas', 'pyarrow')}\n"
     )
-    print(
-        "| reading and slicing a day from Parquet | median, s | min-max, s | processor, s | ratio |"
-    )
-    print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = write_rows(folder / "whole.parquet", count)
@@ -188,10 +171,9 @@ def main() -> None:
             )
             ours = slice_rows(path, network, settings, folder)
             assert len(ours) == len(group_by_polars(path))
-            bare = "Polars' bare group-by (streaming)"
             steps: dict[str, Callable[[], object]] = {
                 "pandas' group-by": lambda path=path: group_by_pandas(path),  # type: ignore[misc]
-                bare: lambda path=path: group_by_polars(path),  # type: ignore[misc]
+                BARE: lambda path=path: group_by_polars(path),  # type: ignore[misc]
                 "roadgraph: read, judged, sliced": lambda path=path, settings=settings: slice_rows(  # type: ignore[misc]
                     path, network, settings, folder
                 ),
@@ -199,16 +181,20 @@ def main() -> None:
                     write_slices(network, settings)
                 ),
             }
-            times = measured(steps)
-            base = statistics.median(wall for wall, _ in times[bare])
-            for step, runs in times.items():
-                walls = [wall for wall, _ in runs]
-                median = statistics.median(walls)
-                print(
-                    f"| {step}, {columns} | {median:.2f} | {min(walls):.2f}-{max(walls):.2f} | "
-                    f"{statistics.median(cpu for _, cpu in runs):.2f} | {median / base:.2f} |",
-                    flush=True,
-                )
+            print_times(in_turn(steps, REPEATS), columns)
+
+
+def print_times(times: dict[str, Times], columns: str) -> None:
+    """Print the times for a file of so many columns, beside the limit."""
+    more = {
+        "processor, s": {
+            name: f"{statistics.median(own.processor):.2f}" for name, own in times.items()
+        },
+        "times the limit": {
+            name: f"{own.median / times[BARE].median:.2f}" for name, own in times.items()
+        },
+    }
+    print(times_table(f"a day from Parquet, {columns}", times, more=more), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,26 +2,23 @@
 
     python benchmarks/tracking.py [--model gcn --size simple] [--repeats 3]
 
-Trains the same model with `tracking.enabled` true and false in turn, in this process, in a copy of
-the city's workspace with a store of its own; baselines are there already and pictures are drawn in
+Trains the same model with `tracking.enabled` true and false in turn, in this process, in a
+workspace and with a store of its own; baselines are there already and pictures are drawn in
 both. Prints the time of the training alone (all epochs) and of the whole of `roadgraph train`
-without its start-up, with the waiting for the store at its end. Needs `roadgraph network` and
-`roadgraph slices` of the sample city.
+without its start-up, with the waiting for the store at its end.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import shutil
-import statistics
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+from measuring import Times, machine, process, times_table
 
 from roadgraph.comparison.members import members_of
 from roadgraph.config import load_settings
@@ -29,6 +26,8 @@ from roadgraph.models.registry import model_title
 from roadgraph.settings import Settings
 from roadgraph.workflow import run_comparison
 from roadgraph.workspace import Workspace
+
+NAMES = (("without tracking", False), ("with tracking", True))
 
 
 def timed(settings: Settings, enabled: bool) -> tuple[float, float]:
@@ -47,14 +46,15 @@ def timed(settings: Settings, enabled: bool) -> tuple[float, float]:
     return run.facts.training_seconds, seconds
 
 
-def copied(settings: Settings, folder: Path) -> Settings:
-    """Copy network and slices of the city into ``folder``; return settings that name the copy."""
+def prepared(settings: Settings, folder: Path) -> Settings:
+    """Put network and slices of the city into ``folder``; return settings that name it."""
     mine, copy = Workspace.of(settings), replace(settings, workspace=str(folder))
     copy = replace(copy, tracking=replace(copy.tracking, uri=f"sqlite:///{folder / 'mlflow.db'}"))
-    for part in (mine.network, mine.slices):
-        if not part.is_dir():
-            sys.exit(f"no {part}: run roadgraph network and roadgraph slices first")
-        shutil.copytree(part, Workspace.of(copy).root / part.name)
+    for part, step in ((mine.network, "network"), (mine.slices, "slices")):
+        if part.is_dir():
+            shutil.copytree(part, Workspace.of(copy).root / part.name)
+        else:
+            process(["-m", "roadgraph", step, "city=sample", f"workspace={folder}"])
     return copy
 
 
@@ -68,30 +68,23 @@ def main() -> None:
     settings = load_settings([f"model={asked.model}", f"size={asked.size}"])
     times: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     with tempfile.TemporaryDirectory() as folder:
-        copy = copied(settings, Path(folder))
+        copy = prepared(settings, Path(folder))
         short = replace(copy, training=replace(copy.training, max_epochs=1))
         timed(short, enabled=True)  # warm-up: baselines, store, imports
         for repeat in range(asked.repeats):
             for enabled in (True, False) if repeat % 2 else (False, True):
                 times[enabled].append(timed(copy, enabled))
     print(
-        f"{asked.model}-{asked.size}, sample city, {asked.repeats} trainings each, "
-        f"{torch.get_num_threads()} threads, {platform.machine()}\n"
+        f"{asked.model}-{asked.size}, sample city, {asked.repeats} trainings each, in turn; "
+        f"{machine('torch', 'mlflow')}\n"
     )
-    print("| | training alone, s: median (min-max) | all of it, s: median (min-max) |")
-    print("| --- | --- | --- |")
-    for enabled, name in ((False, "without tracking"), (True, "with tracking")):
-        cells = [
-            f"{statistics.median(each):.1f} ({min(each):.1f}-{max(each):.1f})"
-            for each in zip(*times[enabled], strict=True)
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
-    medians = {
-        enabled: [statistics.median(each) for each in zip(*both, strict=True)]
-        for enabled, both in times.items()
-    }
-    ratios = [a / b - 1 for a, b in zip(medians[True], medians[False], strict=True)]
-    print(f"| cost | {' | '.join(f'{ratio:+.1%}' for ratio in ratios)} |")
+    for place, what in enumerate(("training alone", "all of it")):
+        found = {
+            name: Times(tuple(each[place] for each in times[enabled])) for name, enabled in NAMES
+        }
+        without, recorded = (found[name].median for name, _ in NAMES)
+        cost = {NAMES[1][0]: f"{recorded / without - 1:+.1%}"}
+        print(times_table(what, found, more={"cost": cost}))
 
 
 if __name__ == "__main__":

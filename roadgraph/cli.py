@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from roadgraph.errors import ExitCode, LockError, RoadgraphError, SettingsError
+from roadgraph.startup import imported_for_good
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -489,7 +490,8 @@ def predict(
         raise SettingsError(f"--model and {named[0]} name a model each; give one of them")
     if slices is not None and fixes is not None:
         raise SettingsError("--slices and --fixes name data each; give one of them")
-    from roadgraph.prediction import Given
+    with imported_for_good():
+        from roadgraph.prediction import Given
 
     given = Given(at, slices, fixes)
     _predict(settings, bundle, out, model, bool(named), given, draw)

@@ -12,7 +12,7 @@ PACKAGE = Path(roadgraph.__file__).parent
 
 # In the order in which the data goes; a part may import what stands before it.
 LAYERS = [
-    {"errors", "units", "markdown", "processes", "exchange", "masking"},
+    {"errors", "units", "markdown", "processes", "exchange", "masking", "startup"},
     {"locking"},
     {"storage", "schema", "settings"},
     {"calendar", "workspace", "staleness"},

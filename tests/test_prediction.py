@@ -1,3 +1,8 @@
+import ast
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,16 +16,21 @@ import pytest
 
 from roadgraph.config import load_settings
 from roadgraph.errors import DataError, SettingsError
+from roadgraph.models.registry import build_model
 from roadgraph.network.network import write_network
 from roadgraph.predict.given_fixes import slices_of_fixes
 from roadgraph.predict.predictions import predict_at
 from roadgraph.prediction import Given, asked_time, run_prediction
+from roadgraph.promotion.fetching import CHAMPION_FILE
 from roadgraph.settings import Settings
 from roadgraph.slices.store import write_days
+from roadgraph.storage import write_json
+from roadgraph.tracking.database_state import database_state
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.workspace import Workspace
 from tests.predict.toy import END, NETWORK, SETTINGS, SLICES_TABLE, trained_bundle
 from tests.toy import drive, write_fixes
+from tests.tracking.toy import store_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -177,3 +187,50 @@ def test_where_there_is_no_map_to_draw_that_of_the_forecast_before_goes(
 def test_a_registered_model_is_not_asked_for_where_a_bundle_is_named(city: Settings) -> None:
     elsewhere = replace(city, tracking=replace(city.tracking, uri="sqlite:////nowhere/m.db"))
     assert run_prediction(elsewhere, bundle_of(city), None, draw=False).registered is None
+
+
+NOT_NEEDED = {
+    "matplotlib", "mlflow", "polars", "pytorch_lightning", "scipy", "sklearn", "sqlalchemy",
+    "sympy", "torch_geometric", "torchmetrics",
+}  # fmt: skip
+"""By the forecast of a champion without graph layers that is known; each takes a while to import,
+and PyG and MLflow longer than all the rest."""
+
+
+def test_a_forecast_imports_nothing_heavy_that_it_does_not_need(
+    city: Settings, bundle: Bundle, tmp_path: Path
+) -> None:
+    known_champion(city, bundle_without_graph_layers(bundle))
+    code = (
+        "import sys; from roadgraph.cli import app; app(standalone_mode=False); "
+        "print(sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    words = ["predict", "--no-map", "city.name=toy", "city.timezone=UTC", f"workspace={tmp_path}"]
+    out = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    told, *_, imported = out.stdout.splitlines()
+    assert told == "predicted with toy version 1 (champion): mlp-simple"
+    assert "torch" in ast.literal_eval(imported)
+    assert NOT_NEEDED & set(ast.literal_eval(imported)) == set()
+
+
+def known_champion(city: Settings, bundle: Bundle) -> None:
+    """Keep ``bundle`` as that of the champion of a database that has not changed since."""
+    store, kept = store_of(city), Workspace.of(city).registered("toy")
+    assert store.database is not None
+    with closing(sqlite3.connect(store.database)) as connection:
+        connection.execute("create table of_anything (number integer)")
+    write_bundle(bundle, kept / "version-1-run" / "bundle")
+    champion = {"store": store.name, "version": "1", "run_id": "run", "reached_at": "2026-01-05"}
+    write_json(kept / CHAMPION_FILE, {**champion, "state": database_state(store.database)})
+
+
+def bundle_without_graph_layers(bundle: Bundle) -> Bundle:
+    """Return ``bundle`` with an untrained model in the place of its own."""
+    options = replace(bundle.options, name="mlp")
+    model = build_model(
+        options, "simple", bundle.preparation.channels, bundle.window, bundle.horizons
+    )
+    settings = {**bundle.settings, "model": {**bundle.settings["model"], "name": "mlp"}}
+    return replace(bundle, title="mlp-simple", model=model, options=options, settings=settings)

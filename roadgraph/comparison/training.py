@@ -51,11 +51,11 @@ def train_member(
     title = model_title(member.model, member.size)
     trained = fit(dataset, member, on_epoch, checkpoints=checkpoints, trace=checkpoints)
     adjustments = fit_adjustments(
-        partial(_answers, trained.validated, trained.graph, dataset), dataset, member.training
+        partial(_answers, trained.validated, trained.tiles, dataset), dataset, member.training
     )
 
     def forecast(model: MultiTaskModel, origins: np.ndarray) -> Forecast:
-        given = _answers(model, trained.graph, dataset, origins, None)
+        given = _answers(model, trained.tiles, dataset, origins, None)
         return adjustments.forecast(title, origins, given)
 
     forecaster = partial(forecast, trained.model)
@@ -79,7 +79,7 @@ def train_member(
 
 def _answers(
     model: MultiTaskModel,
-    graph: Graph,
+    tiles: tuple[Graph, ...],
     dataset: Dataset,
     origins: np.ndarray,
     unseen: np.ndarray | None,
@@ -88,7 +88,7 @@ def _answers(
     inputs = dataset.inputs
     if unseen is not None:
         inputs = np.where(unseen[:, None], dataset.unseen_inputs, inputs)
-    return answers(model, graph, inputs, origins, dataset.window, dataset.preparation)
+    return answers(model, tiles, inputs, origins, dataset.window, dataset.preparation)
 
 
 def _bundle(

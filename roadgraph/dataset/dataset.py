@@ -31,6 +31,8 @@ class RoadGraph:
         weight: ``[E]`` float32.
         segments: ``N``.
         fingerprint: of the network that it came from.
+        midpoints_m: ``[N, 2]`` where the segments lie, metres to the east and to the north, good
+            enough to cut the graph by place; None where the network has no geometry.
     """
 
     source: np.ndarray
@@ -38,6 +40,7 @@ class RoadGraph:
     weight: np.ndarray
     segments: int
     fingerprint: str
+    midpoints_m: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from roadgraph.calendar import ALL_DAYS, Days
 from roadgraph.dataset.dataset import Dataset, RoadGraph, build_dataset
 from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.errors import DataError
+from roadgraph.probes.distance import METRES_PER_DEGREE
 from roadgraph.slices.store import read_slices, stored_slice_minutes
 
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ def road_graph_of(network: Network) -> RoadGraph:
         links["weight"].to_numpy(dtype=np.float32, copy=True),
         len(network.segment_ids),
         network.fingerprint(),
+        _midpoints_m(network) if network.has_geometry else None,
     )
+
+
+def _midpoints_m(network: Network) -> np.ndarray:
+    """Return the middle of the box around each line, ``[N, 2]``, on an equirectangular plane."""
+    west, south, east, north = network.segments.geometry.bounds.to_numpy().T
+    lon, lat = (west + east) / 2, (south + north) / 2
+    return METRES_PER_DEGREE * np.stack([lon * np.cos(np.radians(lat.mean())), lat], axis=1)
 
 
 def load_dataset(

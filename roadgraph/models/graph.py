@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
-from torch_geometric.utils import (
-    add_remaining_self_loops,
-    coalesce,
-    remove_self_loops,
-    scatter,
-    to_torch_csr_tensor,
+
+from roadgraph.models.edge_index import (
+    csr_of_links,
+    strongest_links,
+    symmetric_weights,
+    weight_into,
+    with_self_loops,
+    without_self_loops,
 )
 
 if TYPE_CHECKING:
@@ -27,14 +28,30 @@ class Operator:
     Attributes:
         gather: ``[N, N]`` CSR; row ``i`` holds the weights with which segment ``i`` gathers.
         scatter: ``[N, N]`` CSR, its transpose, for the gradient.
+        pieces: where the rows begin, columns and values of ``gather``, then those of ``scatter``,
+            once :meth:`keep_pieces` was called.
     """
 
     gather: torch.Tensor
     scatter: torch.Tensor
+    pieces: list[torch.Tensor] = field(default_factory=list, repr=False, compare=False)
+
+    def keep_pieces(self) -> None:
+        """Fill ``pieces``; torch.compile takes neither a sparse matrix nor a view of one."""
+        if not self.pieces:
+            self.pieces.extend(
+                piece.clone()
+                for matrix in (self.gather, self.scatter)
+                for piece in (matrix.crow_indices(), matrix.col_indices(), matrix.values())
+            )
 
     def to(self, device: torch.device | str) -> Operator:
         """Return the operator on ``device``."""
         return Operator(self.gather.to(device), self.scatter.to(device))
+
+    def cut(self, places: torch.Tensor, inside: torch.Tensor) -> Operator:
+        """Return the rows and columns of ``places``; ``inside`` as in :func:`_cut`."""
+        return Operator(_cut(self.gather, places, inside), _cut(self.scatter, places, inside))
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,15 @@ class Neighbours:
         """Return the pairs on ``device``."""
         return Neighbours(self.source.to(device), self.target.to(device), self.segments)
 
+    def cut(self, places: torch.Tensor, inside: torch.Tensor) -> Neighbours:
+        """Return the pairs with both ends among ``places``; ``inside`` as in :func:`_cut`."""
+        begins = torch.searchsorted(self.target, places)
+        ends = torch.searchsorted(self.target, places, right=True)
+        row, pair = _entries(begins, ends)
+        source = inside[self.source[pair]]
+        kept = source >= 0
+        return Neighbours(source[kept], row[kept], len(places))
+
     def of_heads(self, heads: int) -> HeadPairs:
         """Return the pairs for attention of ``heads`` heads; made once, as the graph is static."""
         if heads not in self._of_heads:
@@ -144,12 +170,17 @@ class Graph:
             all 0 where there is none.
         downstream: the same over the segments that ``i`` leads to.
         neighbours: the pairs of ``symmetric``, for graph attention.
+        places: of a tile: where each of its ``N`` segments stands in the network; None: this is the
+            whole graph.
+        own: of a tile: how many segments, the first ones, it answers for; the others are its halo.
     """
 
     symmetric: Operator
     upstream: Operator
     downstream: Operator
     neighbours: Neighbours
+    places: torch.Tensor | None = None
+    own: int | None = None
 
     def to(self, device: torch.device | str) -> Graph:
         """Return the graph on ``device``."""
@@ -158,19 +189,67 @@ class Graph:
             self.upstream.to(device),
             self.downstream.to(device),
             self.neighbours.to(device),
+            None if self.places is None else self.places.to(device),
+            self.own,
         )
+
+    def tile(self, places: torch.Tensor, own: int) -> Graph:
+        """Return what a tile of this graph hears: the weights of the whole among its segments.
+
+        The sums over the neighbours are whole for every segment that has all of them in the tile.
+        So where the halo has as many rings as a model hears hops, its answers for the tile's own
+        segments are those on the whole graph; those for the halo are not.
+
+        Args:
+            places: ``[M]`` the tile's own segments, then its halo.
+            own: how many are its own.
+        """
+        inside = torch.full((self.neighbours.segments,), -1, device=places.device)
+        inside[places] = torch.arange(len(places), device=places.device)
+        return Graph(
+            self.symmetric.cut(places, inside),
+            self.upstream.cut(places, inside),
+            self.downstream.cut(places, inside),
+            self.neighbours.cut(places, inside),
+            places,
+            own,
+        )
+
+
+def _cut(matrix: torch.Tensor, places: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Return the rows and columns ``places`` of a CSR matrix, ``[M, M]`` of ``[N, N]``.
+
+    Args:
+        matrix: CSR.
+        places: ``[M]``.
+        inside: ``[N]`` where each row stands among ``places``, -1 where it does not.
+    """
+    begins = matrix.crow_indices()
+    row, entry = _entries(begins[places], begins[places + 1])
+    column = inside[matrix.col_indices()[entry]]
+    kept = column >= 0
+    row, column, values = row[kept], column[kept], matrix.values()[entry[kept]]
+    order = torch.argsort(row * len(places) + column)
+    rows = begins.new_zeros(len(places) + 1)
+    rows[1:] = torch.bincount(row, minlength=len(places)).cumsum(0)
+    columns = column[order].to(begins.dtype)
+    return csr_matrix(rows, columns, values[order], len(places))
+
+
+def _entries(begins: torch.Tensor, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return every row from ``begins [M]`` to ``ends [M]``, and each of its entries."""
+    counts = ends - begins
+    row = torch.repeat_interleave(counts)
+    before = counts.cumsum(0) - counts
+    entry = torch.arange(len(row), device=row.device) + (begins - before)[row]
+    return row, entry
 
 
 def _operator(edge_index: torch.Tensor, weight: torch.Tensor, segments: int) -> Operator:
-    size = (segments, segments)
-    with warnings.catch_warnings():
-        # torch announces that its sparse matrices are young; the tests hold them to PyG's numbers.
-        warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support is in beta.*")
-        warnings.filterwarnings("ignore", message=".*Sparse invariant checks.*")
-        return Operator(
-            gather=to_torch_csr_tensor(edge_index.flip(0), weight, size=size),
-            scatter=to_torch_csr_tensor(edge_index, weight, size=size),
-        )
+    return Operator(
+        gather=csr_of_links(edge_index.flip(0), weight, segments),
+        scatter=csr_of_links(edge_index, weight, segments),
+    )
 
 
 def normalised_operator(
@@ -189,13 +268,10 @@ def normalised_operator(
             no self-loop.
     """
     if self_loop_weight is not None:
-        edge_index, edge_weight = add_remaining_self_loops(
-            edge_index, edge_weight, fill_value=self_loop_weight, num_nodes=segments
+        edge_index, edge_weight = with_self_loops(
+            edge_index, edge_weight, segments, self_loop_weight
         )
-    edge_index, edge_weight = gcn_norm(
-        edge_index, edge_weight, num_nodes=segments, add_self_loops=False
-    )
-    return _operator(edge_index, edge_weight, segments)
+    return _operator(edge_index, symmetric_weights(edge_index, edge_weight, segments), segments)
 
 
 def mean_operator(edge_index: torch.Tensor, edge_weight: torch.Tensor, segments: int) -> Operator:
@@ -204,8 +280,8 @@ def mean_operator(edge_index: torch.Tensor, edge_weight: torch.Tensor, segments:
     A row sums to 1, or is all 0 where no link of positive weight comes in. A link from a segment
     to itself is left out: it is nobody's neighbour.
     """
-    edge_index, edge_weight = remove_self_loops(edge_index, edge_weight)
-    total = scatter(edge_weight, edge_index[1], dim_size=segments)
+    edge_index, edge_weight = without_self_loops(edge_index, edge_weight)
+    total = weight_into(edge_index, edge_weight, segments)
     share = edge_weight / total.clamp(min=torch.finfo(total.dtype).tiny)[edge_index[1]]
     return _operator(edge_index, share, segments)
 
@@ -219,7 +295,7 @@ def neighbours_of(edge_index: torch.Tensor, segments: int, self_loops: bool = Tr
         self_loops: let every segment hear itself, exactly once.
     """
     if self_loops:
-        edge_index, _ = remove_self_loops(edge_index)
+        edge_index = edge_index[:, edge_index[0] != edge_index[1]]
         own = torch.arange(segments, device=edge_index.device)
         edge_index = torch.cat([edge_index, torch.stack([own, own])], dim=1)
     order = torch.argsort(edge_index[1], stable=True)
@@ -270,12 +346,9 @@ def road_graph(roads: RoadGraph, kind: str, self_loop_weight: float = 1.0) -> Gr
     segments = roads.segments
     links = torch.stack([torch.from_numpy(roads.source), torch.from_numpy(roads.target)])
     weight = torch.from_numpy(roads.weight).float()
-    links, weight = coalesce(links, weight, num_nodes=segments, reduce="max")
-    both, weights = coalesce(
-        torch.cat([links, links.flip(0)], dim=1),
-        torch.cat([weight, weight]),
-        num_nodes=segments,
-        reduce="max",
+    links, weight = strongest_links(links, weight, segments)
+    both, weights = strongest_links(
+        torch.cat([links, links.flip(0)], dim=1), torch.cat([weight, weight]), segments
     )
     return Graph(
         symmetric=normalised_operator(both, weights, segments, self_loop_weight),

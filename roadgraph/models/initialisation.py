@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from torch import nn
-from torch_geometric.nn import MessagePassing
-from torch_geometric.nn.dense.linear import Linear as GraphLinear
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +23,9 @@ def initialise(model: nn.Module, kind: Initialisation) -> None:
     """
     if kind == "default":
         return
+    from torch_geometric.nn import MessagePassing
+    from torch_geometric.nn.dense.linear import Linear as GraphLinear
+
     for module in model.modules():
         if isinstance(module, nn.Linear | GraphLinear):
             _draw(module.weight, kind)

@@ -1,4 +1,4 @@
-"""Layers that act on all slices of a batch at once."""
+"""Graph layers that act on all slices of a batch at once."""
 
 from __future__ import annotations
 
@@ -27,27 +27,41 @@ class GCNConv(MessagePassing):
 
     (Kipf and Welling 2017, "Semi-supervised classification with graph convolutional networks",
     arXiv 1609.02907.) The same numbers and the same state dict as PyG's ``GCNConv``; the
-    normalisation is done once, in :func:`~roadgraph.models.graph.normalised_graph`.
+    normalisation is done once, in :func:`~roadgraph.models.graph.normalised_graph`. As the sum over
+    the neighbours and the weights act on different axes, the narrower of input and output is summed.
 
     Shapes: ``x [N, B, F_in]`` (segments first, so that no copy is needed) to ``[N, B, F_out]``.
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(aggr="add")
+        super().__init__(aggr="add", node_dim=0)
+        self.in_features = in_features
+        self.out_features = out_features
         self.lin = Linear(in_features, out_features, bias=False, weight_initializer="glorot")
         self.bias = nn.Parameter(torch.zeros(out_features))
 
     def forward(self, x: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Return ``[N, B, F_out]``."""
-        x = self.lin(x)
-        flat = x.flatten(1)  # [N, B * F_out]
-        gathered = self.propagate(graph.symmetric.gather, x=flat, operator=graph.symmetric)
-        return gathered.view_as(x) + self.bias
+        if self._sums_first(x):
+            gathered = self._gathered(x, graph.symmetric)  # [N, B, F_in]
+            return functional.linear(gathered, self.lin.weight, self.bias)
+        return self._gathered(self.lin(x), graph.symmetric).add_(self.bias)
+
+    def _gathered(self, x: torch.Tensor, operator: Operator) -> torch.Tensor:
+        if torch.compiler.is_compiling():  # which does not find its way through PyG's checks
+            return self.message_and_aggregate(None, x, operator)
+        answer: torch.Tensor = self.propagate(operator.gather, x=x, operator=operator)
+        return answer
+
+    def _sums_first(self, x: torch.Tensor) -> bool:
+        """Return whether less is summed over neighbours in all, forward and backward, before W."""
+        before = self.in_features * (1 + (torch.is_grad_enabled() and x.requires_grad))
+        return before < self.out_features * (1 + torch.is_grad_enabled())
 
     def message_and_aggregate(
-        self, edge_index: torch.Tensor, x: torch.Tensor, operator: Operator
+        self, edge_index: torch.Tensor | None, x: torch.Tensor, operator: Operator
     ) -> torch.Tensor:
-        """Gather the neighbours of all segments at once, ``[N, B * F]``."""
+        """Gather the neighbours of all segments at once, ``[N, B, F]``."""
         del edge_index  # the operator's own matrix, which PyG asks for
         return sparse_product(operator, x)
 
@@ -98,11 +112,16 @@ class GATConv(MessagePassing):
         sizes = (self.heads * self.out_features, self.heads, self.heads)
         features, heard, hearing = both.split(sizes, dim=-1)
         with torch.autocast(x.device.type, enabled=False):
-            edge_index = torch.stack([neighbours.source, neighbours.target])
-            alpha = self.edge_updater(edge_index, alpha=(heard, hearing))  # [E, B, heads]
             features = features.unflatten(-1, (self.heads, self.out_features))
-            gathered = self.propagate(pairs.adjacency, x=features, alpha=alpha, pairs=pairs)
-            return gathered.flatten(2) + self.bias
+            if torch.compiler.is_compiling():  # which does not find its way through PyG's checks
+                source, target = neighbours.source, neighbours.target
+                alpha = self.edge_update(heard[source], hearing[target], target, len(x))
+                gathered = self.message_and_aggregate(None, features, alpha, pairs)
+            else:
+                edge_index = torch.stack([neighbours.source, neighbours.target])
+                alpha = self.edge_updater(edge_index, alpha=(heard, hearing))  # [E, B, heads]
+                gathered = self.propagate(pairs.adjacency, x=features, alpha=alpha, pairs=pairs)
+            return gathered.flatten(2).add_(self.bias)
 
     def _weights(self) -> torch.Tensor:
         """Return ``W``, ``a_s W`` and ``a_t W`` of all heads, one below the other."""
@@ -122,29 +141,12 @@ class GATConv(MessagePassing):
         return softmax(logits, index, num_nodes=dim_size)
 
     def message_and_aggregate(
-        self, edge_index: torch.Tensor, x: torch.Tensor, alpha: torch.Tensor, pairs: HeadPairs
+        self,
+        edge_index: torch.Tensor | None,
+        x: torch.Tensor,
+        alpha: torch.Tensor,
+        pairs: HeadPairs,
     ) -> torch.Tensor:
         """Sum over the neighbours of all segments at once, ``[N, B, heads, F_out]``."""
         del edge_index  # the same pairs as in ``pairs``, which PyG asks for
         return attention_product(alpha, x, pairs)
-
-
-class LinearLayer(nn.Linear):
-    """A linear layer in the place of a graph layer: it does not look at the graph."""
-
-    def forward(self, x: torch.Tensor, graph: Graph | None = None) -> torch.Tensor:
-        """Return ``[N, B, F_out]`` of ``x [N, B, F_in]``."""
-        del graph
-        return super().forward(x)
-
-
-class SelfAttention(nn.MultiheadAttention):
-    """Attention of every segment to all segments of its slice, whatever the graph says.
-
-    (Vaswani et al. 2017, "Attention is all you need", arXiv 1706.03762, section 3.2.)
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        """Return ``[N, B, F]`` of ``x [N, B, F]``: the segments are the sequence."""
-        answer: torch.Tensor = super().forward(x, x, x, need_weights=False)[0]
-        return answer

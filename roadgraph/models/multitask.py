@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from roadgraph.models.layers import SelfAttention
+from roadgraph.models.dense import LinearLayer, SelfAttention
+from roadgraph.models.dropout import Dropout
 from roadgraph.models.recomputation import recomputed
 from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 
@@ -94,6 +95,16 @@ class MultiTaskModel(nn.Module):
         for task in self.tasks:
             setattr(self, f"{task}_head", self._head(OUTPUTS[task] * horizons))
 
+    @property
+    def hops(self) -> int:
+        """How many links away a segment is heard at most."""
+        raise NotImplementedError
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether a segment hears all others too; on a tile of the graph, those of the tile."""
+        raise NotImplementedError
+
     def _build(self, layer: Layer) -> None:
         raise NotImplementedError
 
@@ -157,6 +168,17 @@ class LayeredModel(MultiTaskModel):
     def _build_layers(self, layer: Layer) -> None:
         raise NotImplementedError
 
+    @property
+    def hops(self) -> int:
+        """How many links away a segment is heard at most: one a graph layer."""
+        layers = [part for name, part in self.named_children() if name.startswith("fc")]
+        return sum(not isinstance(part, LinearLayer) for part in layers)
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether the segments of a slice attend to each other."""
+        return self.attention is not None
+
     def _attend(self, x: torch.Tensor, residual: bool) -> torch.Tensor:
         """Let all segments of a slice attend to each other, ``[N, B, width]`` of the same."""
         if self.attention is None:
@@ -177,9 +199,9 @@ class SimpleMultiTaskGNN(LayeredModel):
 
     def _build_layers(self, layer: Layer) -> None:
         self.fc1 = layer(self.in_features, self.WIDTH)
-        self.relu1 = nn.ReLU()
+        self.relu1 = nn.ReLU(inplace=True)
         self.fc2 = layer(self.WIDTH, self.WIDTH)
-        self.relu2 = nn.ReLU()
+        self.relu2 = nn.ReLU(inplace=True)
 
     def _head(self, outputs: int) -> nn.Module:
         return nn.Linear(self.WIDTH, outputs)
@@ -211,8 +233,8 @@ class EnhancedMultiTaskGNN(LayeredModel):
             inputs = self.in_features if number == 1 else self.WIDTH
             setattr(self, f"fc{number}", layer(inputs, self.WIDTH))
             setattr(self, f"bn{number}", self._norm())
-            setattr(self, f"relu{number}", nn.ReLU())
-        self.dropout = nn.Dropout(self.options.dropout)
+            setattr(self, f"relu{number}", nn.ReLU(inplace=True))
+        self.dropout = Dropout(self.options.dropout)
 
     def _norm(self) -> nn.Module:
         kinds: dict[str, Callable[[int], nn.Module]] = {
@@ -225,8 +247,8 @@ class EnhancedMultiTaskGNN(LayeredModel):
     def _head(self, outputs: int) -> nn.Module:
         return nn.Sequential(
             nn.Linear(self.WIDTH, self.HEAD_WIDTH),
-            nn.ReLU(),
-            nn.Dropout(self.options.dropout),
+            nn.ReLU(inplace=True),
+            Dropout(self.options.dropout),
             nn.Linear(self.HEAD_WIDTH, outputs),
         )
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from roadgraph.errors import SettingsError
+from roadgraph.models.dense import LinearLayer
 from roadgraph.models.initialisation import initialise
-from roadgraph.models.layers import GATConv, GCNConv, LinearLayer
 from roadgraph.models.multitask import (
     BlockOptions,
     EnhancedMultiTaskGNN,
@@ -62,11 +62,16 @@ def _linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
 
 
 def _gcn(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
+    # PyG, which graph layers are made with, takes longer to import than torch itself.
+    from roadgraph.models.layers import GCNConv
+
     del settings
     return GCNConv(inputs, outputs)
 
 
 def _gat(settings: ModelSettings, inputs: int, outputs: int) -> nn.Module:
+    from roadgraph.models.layers import GATConv
+
     return GATConv(inputs, _head_width(settings, outputs), settings.heads)
 
 

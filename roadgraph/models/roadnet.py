@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from roadgraph.models.dropout import Dropout
 from roadgraph.models.multitask import MultiTaskModel
 from roadgraph.models.sparse import sparse_product
 from roadgraph.schema import HISTORY_CHANNELS, MEASURED_FEATURES, OBSERVED_CHANNEL
@@ -64,15 +65,13 @@ class RoadBlock(nn.Module):
         self.city = CityExchange(width)
         self.mix = nn.Linear(4 * width, 2 * width)
         self.out = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Return ``x`` and what the news change of it."""
         own = self.norm(x)
-        # [N, B, W] -> [N, B * W]: one sparse product for all slices of the batch
-        flat = own.flatten(1)
-        upstream = sparse_product(graph.upstream, flat).view_as(own)
-        downstream = sparse_product(graph.downstream, flat).view_as(own)
+        upstream = sparse_product(graph.upstream, own)  # [N, B, W]
+        downstream = sparse_product(graph.downstream, own)
         heard = torch.cat([own, upstream, downstream, self.city(own)], dim=-1)  # [N, B, 4 W]
         change: torch.Tensor = self.dropout(self.out(functional.gelu(self.mix(heard))))
         return x + change
@@ -142,12 +141,23 @@ class RoadNet(MultiTaskModel):
         nn.init.zeros_(head.bias)
         return head
 
+    @property
+    def hops(self) -> int:
+        """How many links away a segment is heard at most: one a round of news."""
+        return self._blocks
+
+    @property
+    def hears_all(self) -> bool:
+        """Every round of news brings some from the whole city."""
+        return True
+
     def embed(self, x: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Return ``[N, B, width]`` of ``[N, B, L * F]``."""
         window = x.unflatten(-1, (-1, self._channels))  # [N, B, L, F]
         read = [window[..., self._changing].flatten(2), window[:, :, -1, self._lasting]]
         if self.embedding is not None:
-            read.append(self.embedding[:, None].expand(-1, x.shape[1], -1))
+            own = self.embedding if graph.places is None else self.embedding[graph.places]
+            read.append(own[:, None].expand(-1, x.shape[1], -1))
         # [N, B, features] -> [N, B, width]
         features = self.read(torch.cat(read, dim=-1))
         for block in self.blocks:

@@ -11,74 +11,121 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from roadgraph.models.graph import HeadPairs, Operator
+    from roadgraph.models.graph import HeadBlocks, HeadPairs, Operator
+
+BLOCK_BYTES = 4 * 2**20
+"""So much of the features is multiplied at once on the CPU: what a row gathers, rows near it gather
+too, and should still be in the cache."""
 
 
 class _SparseProduct(torch.autograd.Function):
-    """``gather @ x`` whose gradient is ``scatter @ grad``, both by one CSR product."""
+    """``gather @ x`` whose gradient is ``scatter @ grad``."""
 
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, gather: torch.Tensor, scatter: torch.Tensor
     ) -> torch.Tensor:
         ctx.scatter = scatter
-        with torch.autocast(x.device.type, enabled=False):
-            return gather @ x
+        return product_by_blocks(gather, x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        with torch.autocast(gradients[0].device.type, enabled=False):
-            return ctx.scatter @ gradients[0], None, None
+        return product_by_blocks(ctx.scatter, gradients[0]), None, None
 
 
 def sparse_product(operator: Operator, x: torch.Tensor) -> torch.Tensor:
-    """Return ``operator.gather @ x``, ``[N, M]`` of ``[N, M]``, in the operator's precision."""
+    """Return what every segment gathers, ``[N, B, F]`` of ``[N, B, F]``.
+
+    It is in the operator's precision.
+    """
+    if torch.compiler.is_compiling():
+        from roadgraph.models.traceable import traced_product
+
+        return traced_product(operator, x)
     x = x.to(operator.gather.dtype)
     product: torch.Tensor = _SparseProduct.apply(x, operator.gather, operator.scatter)  # type: ignore[no-untyped-call]
     return product
 
 
+def product_by_blocks(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return the product of a CSR matrix ``[N, N]`` with ``x [N, B, F]`` for all slices."""
+    x = x.contiguous()
+    with torch.autocast(x.device.type, enabled=False):
+        if x.device.type != "cpu":
+            return (matrix @ x.flatten(1)).view_as(x)
+        answer = torch.empty_like(x)
+        slices = max(BLOCK_BYTES // max(x[:, 0].nbytes, 1), 1)
+        for block, of_block in zip(x.split(slices, 1), answer.split(slices, 1), strict=True):
+            target = of_block.flatten(1)
+            # What is added counts as nothing; with another tensor, or without ``out``, torch
+            # would write zeros first, then the product, and copy it.
+            torch.addmm(target, matrix, block.flatten(1), beta=0, out=target)
+        return answer
+
+
 class _AttentionProduct(torch.autograd.Function):
-    """One CSR product a slice over all heads; the gradient of the weights is a sampled one."""
+    """Sums over the neighbours by weights that have a gradient too."""
 
     @staticmethod
     def forward(ctx: Any, weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
         ctx.save_for_backward(weights, x)
         ctx.pairs = pairs
-        answer = torch.empty_like(x)
-        with torch.autocast(x.device.type, enabled=False):
-            for place in range(x.shape[1]):
-                product = pairs.gather.matrix(weights[:, place]) @ x[:, place].flatten(0, 1)
-                answer[:, place] = product.view_as(answer[:, place])
-        return answer
+        return attention_sums(weights, x, pairs.gather)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
-        (gradient,) = gradients
-        weights, x = ctx.saved_tensors
-        gather, scatter = ctx.pairs.gather, ctx.pairs.scatter
-        of_weights, of_x = torch.empty_like(weights), torch.empty_like(x)
-        with torch.autocast(x.device.type, enabled=False):
-            for place in range(x.shape[1]):
-                pull = gradient[:, place].flatten(0, 1)  # [N * heads, C]
-                sampled = torch.sparse.sampled_addmm(
-                    gather.matrix(weights[:, place]), pull, x[:, place].flatten(0, 1).T, beta=0.0
-                )
-                of_weights[:, place] = gather.by_pair(sampled.values(), weights[:, place])
-                product = scatter.matrix(weights[:, place]) @ pull
-                of_x[:, place] = product.view_as(of_x[:, place])
-        return of_weights, of_x, None
+        pairs = ctx.pairs
+        found = attention_gradients(gradients[0], *ctx.saved_tensors, pairs.gather, pairs.scatter)
+        return *found, None
 
 
 def attention_product(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:
     """Return the weighted sums over the neighbours, ``[N, B, heads, C]``.
-
-    A slice at a time, so that what is read again and again stays in the cache.
 
     Args:
         weights: ``[E, B, heads]`` of every pair of ``pairs``.
         x: ``[N, B, heads, C]``, of the same dtype.
         pairs: who hears whom.
     """
+    if torch.compiler.is_compiling():
+        from roadgraph.models.traceable import traced_attention
+
+        return traced_attention(weights, x, pairs)
     product: torch.Tensor = _AttentionProduct.apply(weights, x, pairs)  # type: ignore[no-untyped-call]
     return product
+
+
+def attention_sums(weights: torch.Tensor, x: torch.Tensor, gather: HeadBlocks) -> torch.Tensor:
+    """Return the weighted sums by one CSR product a slice over all heads.
+
+    A slice at a time, so that what is read again and again stays in the cache. Shapes as in
+    :func:`attention_product`.
+    """
+    answer = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    with torch.autocast(x.device.type, enabled=False):
+        for place in range(x.shape[1]):
+            product = gather.matrix(weights[:, place]) @ x[:, place].flatten(0, 1)
+            answer[:, place] = product.view_as(answer[:, place])
+    return answer
+
+
+def attention_gradients(
+    gradient: torch.Tensor,
+    weights: torch.Tensor,
+    x: torch.Tensor,
+    gather: HeadBlocks,
+    scatter: HeadBlocks,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradients of ``weights`` (a sampled dense product a slice) and of ``x``."""
+    of_weights = torch.empty(weights.shape, dtype=weights.dtype, device=weights.device)
+    of_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    with torch.autocast(x.device.type, enabled=False):
+        for place in range(x.shape[1]):
+            pull = gradient[:, place].flatten(0, 1)  # [N * heads, C]
+            sampled = torch.sparse.sampled_addmm(
+                gather.matrix(weights[:, place]), pull, x[:, place].flatten(0, 1).T, beta=0.0
+            )
+            of_weights[:, place] = gather.by_pair(sampled.values(), weights[:, place])
+            product = scatter.matrix(weights[:, place]) @ pull
+            of_x[:, place] = product.view_as(of_x[:, place])
+    return of_weights, of_x

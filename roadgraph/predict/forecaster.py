@@ -194,7 +194,7 @@ def _answers(
     own = grid if len(part.places) == len(grid.segment_ids) else _columns(grid, part.places)
     inputs = bundle.preparation.inputs(own, city_zone(bundle.timezone))
     origin = np.array([len(own.slice_starts) - 1])
-    given = answers(bundle.model, part.graph, inputs, origin, bundle.window, bundle.preparation)
+    given = answers(bundle.model, part.tiles, inputs, origin, bundle.window, bundle.preparation)
     said = bundle.adjustments.forecast(bundle.title, origin, given)
     if typical is None:
         return said, np.ones(len(horizons), dtype=bool)

@@ -60,17 +60,19 @@ class Observations:
         starts = slices["slice_start"].to_numpy()
         step = pd.Timedelta(minutes=slice_minutes)
         since_1970_us = starts.astype("datetime64[us]").astype(np.int64)
-        off = since_1970_us % (step // pd.Timedelta(1, "us")) != 0
+        slots, beside = np.divmod(since_1970_us, step // pd.Timedelta(1, "us"))
+        off = beside != 0
         if off.any():
             raise DataError(
                 f"slice_start {pd.Timestamp(starts[int(off.argmax())], tz='UTC')} is off the clock "
                 f"of {slice_minutes}-minute slices; are these slices of another length?"
             )
-        if (starts[1:] < starts[:-1]).any():
-            order = np.argsort(starts, kind="stable")
-            slices, starts = slices.take(pa.array(order)), starts[order]
-        found = pc.index_in(slices["segment_id"], value_set=ids)
-        places = pc.fill_null(found, -1).to_numpy()
+        places = _places(slices["segment_id"], ids)
+        if (slots[1:] < slots[:-1]).any():
+            slots -= slots.min()
+            # numpy sorts numbers of few bits several times as fast.
+            order = np.argsort(slots.astype(np.min_scalar_type(slots.max())), kind="stable")
+            slices, starts, places = slices.take(pa.array(order)), starts[order], places[order]
         return cls(slices, starts, places, len(ids), step)
 
     @property
@@ -113,6 +115,19 @@ class Observations:
 
     def _first_row_from(self, moment: pd.Timestamp) -> int:
         return int(np.searchsorted(self.starts, _utc(moment)))
+
+
+def _places(names: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
+    """Return the place of each of ``names`` in ``ids``, -1 where it has none.
+
+    Stored slices are sorted by segment: a segment is looked up once for all of its rows of a day.
+    """
+    parts = [np.empty(0, dtype=np.int32)]
+    for chunk in names.chunks:
+        runs = pc.run_end_encode(chunk)
+        found = pc.fill_null(pc.index_in(runs.values, value_set=ids), -1).to_numpy()
+        parts.append(np.repeat(found, np.diff(runs.run_ends.to_numpy(), prepend=0)))
+    return np.concatenate(parts)
 
 
 def _utc(moment: pd.Timestamp) -> np.datetime64:

@@ -11,13 +11,13 @@ import pandas as pd
 
 from roadgraph.dataset.loading import road_graph_of
 from roadgraph.errors import BundleError
-from roadgraph.models.graph import Graph, road_graph
 from roadgraph.predict.added_segments import grown_bundle
 from roadgraph.training.bundle import Bundle, digest_of_bundle, read_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from roadgraph.models.graph import Graph
     from roadgraph.network.network import Network
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Part:
 
     Attributes:
         bundle: of ``M`` segments.
-        graph: of these.
+        tiles: the graph of these, in the tiles on which the model answers.
         places: ``[M]`` place of each in the network.
         answered: ``[M]`` bool, those that it answers for; it sees the others too.
         new: ``[M]`` bool, those that were added since it was trained.
@@ -37,7 +37,7 @@ class Part:
     """
 
     bundle: Bundle
-    graph: Graph
+    tiles: tuple[Graph, ...]
     places: np.ndarray
     answered: np.ndarray
     new: np.ndarray
@@ -56,10 +56,9 @@ class Part:
         trained = set(bundle.segment_ids)
         new = np.array([segment not in trained for segment in network.segment_ids])
         fitting = grown_bundle(bundle, network) if new.any() else bundle
-        options = bundle.options
         return cls(
             fitting,
-            road_graph(road_graph_of(network), options.graph, options.self_loop_weight),
+            fitting.tiles(road_graph_of(network)),
             pd.Index(whole.segment_ids).get_indexer(pd.Index(network.segment_ids)),
             answered,
             new,

@@ -95,8 +95,13 @@ def with_manifest(table: pa.Table, manifest: Mapping[str, Any]) -> pa.Table:
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write predictions as Parquet."""
-    pq.write_table(table, path, compression="zstd")
+    """Write predictions as Parquet.
+
+    A probability or a speed is hardly ever there twice. To look for repetitions in them all the
+    same takes longer than all the rest, and the file is larger for it.
+    """
+    repeated = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+    pq.write_table(table, path, compression="zstd", use_dictionary=repeated)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

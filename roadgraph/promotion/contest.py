@@ -16,7 +16,6 @@ from roadgraph.dataset.splits import Span
 from roadgraph.errors import PromotionError
 from roadgraph.evaluation.parts import HIDDEN_SEGMENTS, Parts
 from roadgraph.evaluation.scores import score_forecast, score_table
-from roadgraph.models.graph import road_graph
 from roadgraph.promotion.likeness import refuse_unlike
 from roadgraph.tracking.versions import CHALLENGER, CHAMPION
 from roadgraph.training.inference import answers
@@ -124,8 +123,8 @@ def forecast_of(
         unseen = bundle.unseen.inputs(recent.without(hidden), zone)
         inputs = np.where(hidden[:, None], unseen, inputs)
         adjustments = replace(adjustments, is_unseen=adjustments.is_unseen | hidden)
-    roads = road_graph(graph, bundle.options.graph, bundle.options.self_loop_weight)
-    given = answers(bundle.model, roads, inputs, origins - first, bundle.window, bundle.preparation)
+    tiles = bundle.tiles(graph)
+    given = answers(bundle.model, tiles, inputs, origins - first, bundle.window, bundle.preparation)
     return adjustments.forecast(name, origins, given)
 
 

@@ -1,16 +1,23 @@
-"""Bundles of registered versions, fetched once and kept, so that a forecast needs no server."""
+"""Bundles of registered versions, fetched once and kept, so that a forecast needs no server.
+
+Most forecasts ask for the champion of a database on this machine that nobody has written to since
+it was asked last. Its answer is known then, and MLflow, which takes longer to import than the
+forecast to make, is left alone.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from roadgraph.errors import TrackingError
+from roadgraph.startup import uncollected
 from roadgraph.storage import alone, whole_folder, write_json
+from roadgraph.tracking.database_state import database_state
 from roadgraph.tracking.store import Store
 from roadgraph.tracking.versions import (
     BUNDLE_ARTIFACT,
@@ -42,7 +49,7 @@ class RegisteredBundle:
 
     Attributes:
         folder: of the bundle.
-        version: that it is of.
+        version: that it is of; without its tags where the registry was not asked.
         alias: ``champion`` or ``challenger`` where it was asked for by that, else "".
         reached_at: when the store last answered, in ISO 8601, if it does not answer now; else "".
     """
@@ -57,6 +64,19 @@ class RegisteredBundle:
         when = f" when the store last answered, at {self.reached_at}" if self.reached_at else ""
         role = f" ({self.alias}{when})" if self.alias else ""
         return f"{self.version.name} version {self.version.number}{role}"
+
+
+@dataclass(frozen=True)
+class _LastChampion:
+    """What ``champion.json`` says.
+
+    Attributes:
+        bundle: of the champion, with the time at which the store answered.
+        state: of its database then, see :func:`database_state`; None where that was not known.
+    """
+
+    bundle: RegisteredBundle
+    state: str | None
 
 
 def registered_bundle(settings: Settings, asked: str = CHAMPION) -> RegisteredBundle:
@@ -76,20 +96,27 @@ def registered_bundle(settings: Settings, asked: str = CHAMPION) -> RegisteredBu
     workspace = Workspace.of(settings)
     store, name = Store.of(settings, workspace), registered_name(settings)
     folder = workspace.registered(name)
+    # Taken before the registry is asked: a change meanwhile makes another one.
+    state = None if store.database is None else database_state(store.database)
+    last = _last_champion(store, name, folder) if asked == CHAMPION else None
+    if last is not None and state is not None and last.state == state:
+        return replace(last.bundle, reached_at="")
     try:
-        client = registry_client(store, name)
+        with uncollected():
+            client = registry_client(store, name)
         version = find_version(client, name, asked)
         bundle = fetched_bundle(client, version, folder)
     except TrackingError as error:
         if asked != CHAMPION:
             raise
-        return _last_champion(store, name, folder, error)
+        return _instead_of_the_champion(last, error)
     if asked == CHAMPION:
         content = {
             "store": store.name,
             "version": version.number,
             "run_id": version.run_id,
             "reached_at": pd.Timestamp.now("UTC").isoformat(timespec="seconds"),
+            "state": state,
         }
         write_json(folder / CHAMPION_FILE, content)
     return RegisteredBundle(bundle, version, asked if asked in (CHAMPION, CHALLENGER) else "")
@@ -130,26 +157,38 @@ def _folder_of(folder: Path, number: str, run_id: str) -> Path:
     return folder / f"version-{number}-{run_id}"
 
 
-def _last_champion(store: Store, name: str, folder: Path, error: TrackingError) -> RegisteredBundle:
-    """Return the bundle of the champion of ``name`` that ``store`` last had.
+def _last_champion(store: Store, name: str, folder: Path) -> _LastChampion | None:
+    """Return the champion of ``name`` that ``store`` last had, if its bundle was fetched."""
+    path = folder / CHAMPION_FILE
+    try:
+        known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        logger.warning("%s is damaged (%s); it is passed over", path, error)
+        return None
+    if known.get("store") != store.name:
+        return None
+    version = Version(name, known["version"], known["run_id"], {})
+    kept = _folder_of(folder, version.number, version.run_id)
+    if not kept.is_dir():
+        return None
+    bundle = RegisteredBundle(kept / BUNDLE_ARTIFACT, version, CHAMPION, known["reached_at"])
+    return _LastChampion(bundle, known.get("state"))
+
+
+def _instead_of_the_champion(last: _LastChampion | None, error: TrackingError) -> RegisteredBundle:
+    """Return the champion that the store last had, where it does not answer.
 
     Raises:
         TrackingError: none was fetched from it.
     """
-    path = folder / CHAMPION_FILE
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    if known.get("store") == store.name:
-        version = Version(name, known["version"], known["run_id"], {})
-        kept = _folder_of(folder, version.number, version.run_id)
-        if kept.is_dir():
-            logger.warning(
-                "%s; forecasting with version %s, which was champion when the store last answered, "
-                "at %s",
-                error,
-                version.number,
-                known["reached_at"],
-            )
-            return RegisteredBundle(kept / BUNDLE_ARTIFACT, version, CHAMPION, known["reached_at"])
-    raise TrackingError(
-        f"{error}, and no champion was fetched from it before; name a bundle: --bundle FOLDER"
-    ) from error
+    if last is None:
+        raise TrackingError(
+            f"{error}, and no champion was fetched from it before; name a bundle: --bundle FOLDER"
+        ) from error
+    logger.warning(
+        "%s; forecasting with version %s, which was champion when the store last answered, at %s",
+        error,
+        last.bundle.version.number,
+        last.bundle.reached_at,
+    )
+    return last.bundle

@@ -162,6 +162,18 @@ class TrainingSettings:
         Literal["32", "bf16", "fp16"],
         Setting("number format of the forward pass; fp16 needs a GPU and scales its gradients"),
     ] = "32"
+    tile_segments: Annotated[
+        int,
+        Setting(
+            "train over tiles of the road graph of at most so many segments, cut by place, each "
+            "with the neighbours that the layers hear, for networks larger than a city; to "
+            "attention and roadnet's hubs a tile is then the whole city, in prediction too; 0: the "
+            "whole graph at once",
+            "segments",
+            0,
+            10_000_000,
+        ),
+    ] = 0
     accumulate: Annotated[
         int, Setting("batches whose gradients are added up for a step", "batches", 1, 1000)
     ] = 1
@@ -210,7 +222,13 @@ class TrainingSettings:
         Literal["auto", "cpu", "gpu"], Setting("auto takes the GPU when there is one")
     ] = "auto"
     devices: Annotated[
-        int, Setting("processes that share each batch, one a device (distributed)", "", 1, 64)
+        int,
+        Setting(
+            "processes that share each batch, or take a tile each, one a device (distributed)",
+            "",
+            1,
+            64,
+        ),
     ] = 1
     resume: Annotated[
         bool, Setting("go on with a training of the same settings that was interrupted")

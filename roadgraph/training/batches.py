@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -55,9 +55,7 @@ class OriginBatches(Sampler[torch.Tensor]):
         """Go through this process's share of the origins once."""
         origins = self._origins
         if self._seed is not None:
-            # A generator's seed has 64 bits: the epoch, below 2^20, goes beside the setting.
-            order = torch.Generator().manual_seed((self._seed << 20) + self._epoch)
-            origins = origins[torch.randperm(len(origins), generator=order)]
+            origins = origins[epoch_order(len(origins), self._seed, self._epoch)]
         for batch in origins.split(self._sizes()):
             yield batch[self._rank :: self._processes]
 
@@ -71,23 +69,45 @@ class OriginBatches(Sampler[torch.Tensor]):
         return sizes
 
 
-class _AsTheyAre(Dataset[torch.Tensor]):
+def epoch_order(count: int, seed: int, epoch: int) -> torch.Tensor:
+    """Return the numbers below ``count`` in an order that ``seed`` and ``epoch`` alone decide."""
+    # A generator's seed has 64 bits: the epoch, below 2^20, goes beside the setting.
+    chance = torch.Generator().manual_seed((seed << 20) + epoch)
+    return torch.randperm(count, generator=chance)
+
+
+class _AsTheyAre(Dataset[Any]):
     """A dataset whose items are the batches of the sampler."""
 
-    def __getitem__(self, index: torch.Tensor) -> torch.Tensor:
+    def __getitem__(self, index: Any) -> Any:
         return index
+
+
+def loader_of(batches: Sampler[Any]) -> DataLoader[Any]:
+    """Return a loader of ``batches``, read in this process."""
+    # With a generator of its own a loader draws nothing from the one that noise comes from.
+    return DataLoader(_AsTheyAre(), batch_size=None, sampler=batches, generator=torch.Generator())
 
 
 def origin_loader(
     origins: np.ndarray, batch_size: int, seed: int | None, rank: int = 0, processes: int = 1
 ) -> DataLoader[torch.Tensor]:
-    """Return a loader of :class:`OriginBatches`, read in this process."""
-    sampler = OriginBatches(origins, batch_size, seed, rank, processes)
-    # With a generator of its own a loader draws nothing from the one that noise comes from.
-    return DataLoader(_AsTheyAre(), batch_size=None, sampler=sampler, generator=torch.Generator())
+    """Return a loader of :class:`OriginBatches`."""
+    return loader_of(OriginBatches(origins, batch_size, seed, rank, processes))
 
 
-def windows(inputs: torch.Tensor, origins: torch.Tensor, window: int) -> torch.Tensor:
-    """Return the windows that end at ``origins``, ``[B, L, N, C]``, of ``inputs [T, N, C]``."""
-    steps = torch.arange(1 - window, 1, device=origins.device)
-    return inputs[origins[:, None] + steps]
+def windows(
+    inputs: torch.Tensor, origins: torch.Tensor, window: int, places: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the windows that end at ``origins``, ``[B, L, N, C]``, of ``inputs [T, N, C]``.
+
+    One gather writes them segments first, ``[N, B, L, C]`` in memory, as the layers read them; what
+    is returned is a view of that. With ``places [M]`` it is of these segments alone.
+    """
+    steps = origins[:, None] + torch.arange(1 - window, 1, device=origins.device)  # [B, L]
+    if places is not None:
+        chosen = inputs[steps.flatten(), places[:, None]]  # [M, B * L, C]
+        return chosen.unflatten(1, steps.shape).permute(1, 2, 0, 3)
+    gathered = inputs.new_empty((inputs.shape[1], steps.numel(), inputs.shape[2]))
+    torch.index_select(inputs, 0, steps.flatten(), out=gathered.transpose(0, 1))
+    return gathered.unflatten(1, steps.shape).permute(1, 2, 0, 3)

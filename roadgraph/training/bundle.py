@@ -18,16 +18,20 @@ from roadgraph import __version__
 from roadgraph.dataset.history import History
 from roadgraph.dataset.preparation import Preparation
 from roadgraph.errors import BundleError
+from roadgraph.models.graph import road_graph
 from roadgraph.models.registry import build_model, model_title
 from roadgraph.schema import CONGESTION_CLASSES, RUSH_HOUR_CLASSES
 from roadgraph.settings import ModelSettings
 from roadgraph.storage import fingerprint, whole_folder, write_json
 from roadgraph.training.adjustment import Adjustments
 from roadgraph.training.seen_time import SeenTime
+from roadgraph.training.tiling import tiles_to_answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from roadgraph.dataset.dataset import RoadGraph
+    from roadgraph.models.graph import Graph
     from roadgraph.models.multitask import MultiTaskModel
 
 WEIGHTS_FILE = "model.safetensors"
@@ -91,6 +95,17 @@ class Bundle:
         The window; with ``dataset.fill=last`` its first slice is filled from as far back again.
         """
         return 2 * self.window - 1 if self.preparation.fill_by == "last" else self.window
+
+    def tiles(self, roads: RoadGraph) -> tuple[Graph, ...]:
+        """Return the graph of ``roads`` as the model wants it, in the tiles on which it answers."""
+        options, training = self.options, self.settings["training"]
+        return tiles_to_answer(
+            self.model,
+            road_graph(roads, options.graph, options.self_loop_weight),
+            roads,
+            training.get("tile_segments", 0),  # there are older bundles
+            training["devices"],
+        )
 
 
 ANSWERING_FILES = (WEIGHTS_FILE, SEGMENTS_FILE, "config.yaml", "scaler.json", "features.json")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from roadgraph.dataset.tiles import number_of_tiles
 from roadgraph.errors import SettingsError
 from roadgraph.training.checkpoints import checkpoint_path, forget, training_fingerprint
 from roadgraph.training.diagnosis import diagnose, learned_by_heart
@@ -23,6 +24,7 @@ from roadgraph.training.loop import (
     untrained,
 )
 from roadgraph.training.processes import train_in_processes
+from roadgraph.training.tiling import tiles_to_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,7 @@ class Trained:
         validated: that has not seen the validation span; ``model`` itself without
             ``training.refit``.
         graph: that it was trained on, on the CPU.
+        tiles: of ``graph``, on which it answers.
         history: one entry an epoch: losses in all and by task, ``learning_rate`` (of the last
             step), ``grad_norm/<layer>`` and ``dead_relu/<layer>`` (share of units).
         best_epoch: place in ``history`` with the lowest validation loss.
@@ -59,6 +62,7 @@ class Trained:
     model: MultiTaskModel
     validated: MultiTaskModel
     graph: Graph
+    tiles: tuple[Graph, ...]
     history: list[dict[str, float]]
     best_epoch: int
     seconds: float
@@ -142,6 +146,7 @@ def fit(
         model.cpu().eval(),
         validated.cpu().eval(),
         graph,
+        tiles_to_answer(model, graph, dataset.graph, options.tile_segments, options.devices),
         outcome.history,
         best_epoch,
         seconds,
@@ -216,10 +221,23 @@ def _check(job: TrainingJob) -> None:
             f"training.devices={options.devices}: {torch.cuda.device_count()} GPUs were found"
             + ("" if launched is None else f" for the {here} processes of this node")
         )
+    if options.tile_segments:
+        _check_tiles(job.dataset.graph.segments, options)
+        return
     fewest = min(len(origins) for origins in job.origins)
     if options.devices > fewest:
         raise SettingsError(
             f"training.devices={options.devices}: there are only {fewest} slices to share"
+        )
+
+
+def _check_tiles(segments: int, options: TrainingSettings) -> None:
+    tiles = number_of_tiles(segments, options.tile_segments, options.devices)
+    if tiles > segments:
+        raise SettingsError(
+            f"training.tile_segments={options.tile_segments} with "
+            f"training.devices={options.devices}: {segments} segments cannot be cut into {tiles} "
+            "tiles; use larger tiles"
         )
 
 

@@ -23,6 +23,7 @@ from roadgraph.training.module import ForecastModule
 from roadgraph.training.nonfinite import FiniteLoss
 from roadgraph.training.profiling import StepTrace
 from roadgraph.training.schedules import RateSchedule
+from roadgraph.training.tiling import tile_loader
 from roadgraph.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from torch.utils.data import DataLoader
 
     from roadgraph.dataset.dataset import Dataset
     from roadgraph.models.graph import Graph
@@ -199,7 +201,7 @@ def train(
         callbacks.append(StepTrace(job.trace))
     train_origins, validation_origins = job.origins
     share = (rank, options.devices)
-    batches = origin_loader(train_origins, options.batch_size, options.seed, *share)
+    batches = _loader(module, train_origins, options.seed, *share)
     trainer = quiet_trainer(
         job,
         strategy=_strategy(module) if options.devices > 1 else "auto",
@@ -215,7 +217,7 @@ def train(
         trainer.fit(
             module,
             batches,
-            origin_loader(validation_origins, options.batch_size, None, *share),
+            _loader(module, validation_origins, None, *share),
             ckpt_path=_state_to_resume(job),
             weights_only=True,
         )
@@ -240,13 +242,22 @@ def _validate(
     origins: np.ndarray,
     *callbacks: pl.Callback,
 ) -> float:
-    options = replace(job.settings.training, devices=1)
-    module = ForecastModule(model, graph, job.dataset, options)
+    module = ForecastModule(model, graph, job.dataset, job.settings.training)
     with expected_warnings():
         figures = quiet_trainer(job, callbacks=list(callbacks)).validate(
-            module, origin_loader(origins, options.batch_size, None), verbose=False
+            module, _loader(module, origins, None), verbose=False
         )
     return float(figures[0]["val_loss"])
+
+
+def _loader(
+    module: ForecastModule, origins: np.ndarray, seed: int | None, rank: int = 0, processes: int = 1
+) -> DataLoader[Any]:
+    """Return the batches of an epoch: of origins or, over tiles, of tiles and origins."""
+    share = (rank, processes)
+    if len(module.tiles) == 1:
+        return origin_loader(origins, module.settings.batch_size, seed, *share)
+    return tile_loader(len(module.tiles), origins, module.settings.batch_size, seed, *share)
 
 
 def quiet_trainer(job: TrainingJob, **more: Any) -> pl.Trainer:

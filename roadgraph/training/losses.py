@@ -1,7 +1,9 @@
 """The losses of the three tasks; a cell without a label adds nothing.
 
 Every loss is a mean over the cells that have a label, each counted with its weight. Sum and weight
-are kept apart until the mean is taken, as the cells may lie in several processes.
+are kept apart until the mean is taken, as the cells may lie in several processes. Cells without a
+label are counted with the weight 0 instead of being picked out, so that every batch has the same
+shapes and a GPU is never waited for.
 """
 
 from __future__ import annotations
@@ -62,16 +64,22 @@ def congestion_loss(
         label_smoothing: share of the label, 0-1.
     """
     known = label != NO_LABEL
-    logits, label = logits[known], label[known]
     loss = functional.cross_entropy(
-        logits, label, reduction="none", label_smoothing=label_smoothing
-    )
+        logits.flatten(0, -2),
+        label.flatten(),
+        ignore_index=NO_LABEL,
+        reduction="none",
+        label_smoothing=label_smoothing,
+    ).view_as(label)
+    of_class = label.clamp_min(0)
     if focal_gamma:
-        chosen = logits.log_softmax(-1).gather(-1, label.unsqueeze(-1)).squeeze(-1)
-        loss = loss * (1 - chosen.exp()) ** focal_gamma
-    weight = torch.ones_like(loss) if class_weight is None else class_weight[label]
+        chosen = logits.log_softmax(-1).gather(-1, of_class.unsqueeze(-1)).squeeze(-1)
+        # The slope of a power below 1 is infinite at 0.
+        unsure = (1 - chosen.exp()).clamp_min(torch.finfo(chosen.dtype).eps)
+        loss = loss * unsure**focal_gamma
+    weight = known.to(loss.dtype) if class_weight is None else class_weight[of_class] * known
     if cell_weight is not None:
-        weight = weight * cell_weight[known]
+        weight = weight * cell_weight
     return CellLoss((loss * weight).sum(), weight.sum())
 
 
@@ -97,15 +105,14 @@ def speed_loss(
         kind: ``huber`` (a square up to 1), ``absolute`` or ``squared``.
         cell_weight: ``[B, H, N]``, at least 0.
     """
-    known = ~speed.isnan()
-    error = answer[known] - speed[known]
+    error = answer - speed.nan_to_num()
     if kind == "absolute":
         loss = error.abs()
     elif kind == "squared":
         loss = error.square()
     else:
         loss = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
-    weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
+    weight = _weight_of_labelled(speed, cell_weight)
     return CellLoss((loss * weight).sum(), weight.sum())
 
 
@@ -123,12 +130,16 @@ def interval_loss(
         speed: ``[B, H, N]``, scaled, NaN where there is no label.
         cell_weight: ``[B, H, N]``, at least 0.
     """
-    known = ~speed.isnan()
-    error = speed[known].unsqueeze(-1) - interval[known]
+    error = speed.nan_to_num().unsqueeze(-1) - interval
     quantile = error.new_tensor(INTERVAL_QUANTILES)
     loss = torch.maximum(quantile * error, (quantile - 1) * error).sum(-1)
-    weight = torch.ones_like(loss) if cell_weight is None else cell_weight[known]
+    weight = _weight_of_labelled(speed, cell_weight)
     return CellLoss((loss * weight).sum(), weight.sum())
+
+
+def _weight_of_labelled(speed: torch.Tensor, cell_weight: torch.Tensor | None) -> torch.Tensor:
+    known = ~speed.isnan()
+    return known.to(speed.dtype) if cell_weight is None else cell_weight * known
 
 
 class TaskWeights(nn.Module):

@@ -20,6 +20,7 @@ from roadgraph.training.losses import (
     speed_loss,
 )
 from roadgraph.training.optimisers import make_optimizer
+from roadgraph.training.tiling import TileOrigins, tiles_of_graph
 
 if TYPE_CHECKING:
     from roadgraph.dataset.dataset import Dataset
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 class ForecastModule(pl.LightningModule):
     """A model with its data on the device; a batch is a tensor of origins.
+
+    With ``training.tile_segments`` it is such a tensor and a tile of the road graph
+    (:class:`~roadgraph.training.tiling.TileOrigins`): the model is given the tile with its halo,
+    and the losses are those of the tile's own segments.
 
     A task of weight 0 has no loss, neither in the step nor in what is shown.
 
@@ -58,7 +63,9 @@ class ForecastModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
-        self.graph = graph
+        self.tiles = tiles_of_graph(
+            model, graph, dataset.graph, settings.tile_segments, settings.devices
+        )
         self.settings = settings
         self.window = dataset.window
         # What is not hidden is read off the input where the target is the newest slice itself.
@@ -77,8 +84,8 @@ class ForecastModule(pl.LightningModule):
             "unseen_inputs": (
                 torch.from_numpy(dataset.unseen_inputs) if settings.hidden_share else None
             ),
-            "congestion": torch.from_numpy(labels.congestion).long(),
-            "rush_hour": torch.from_numpy(labels.rush_hour).long(),
+            "congestion": torch.from_numpy(labels.congestion),
+            "rush_hour": torch.from_numpy(labels.rush_hour),
             "speed": torch.from_numpy(speed),
             "quality": torch.from_numpy(quality).nan_to_num() if settings.quality_weights else None,
             "steps": torch.tensor(dataset.horizons),
@@ -92,31 +99,38 @@ class ForecastModule(pl.LightningModule):
             self.register_buffer(name, value, persistent=False)
 
     def setup(self, stage: str) -> None:
-        """Bring the graph to where the model goes."""
+        """Bring the tiles of the graph to where the model goes."""
         del stage
-        self.graph = self.graph.to(self.trainer.strategy.root_device)
+        self.tiles = tuple(tile.to(self.trainer.strategy.root_device) for tile in self.tiles)
 
-    def training_step(self, origins: torch.Tensor, index: int) -> torch.Tensor:
+    def training_step(self, batch: torch.Tensor | TileOrigins, index: int) -> torch.Tensor:
         """Return the loss of a batch with noise on its inputs and some segments hidden."""
         del index
-        x = windows(self.inputs, origins, self.window)
-        x, hidden = self._hide(x, origins, f"{self.settings.seed} {self.current_epoch}")
+        tile, origins = self._tile_and_origins(batch)
+        x = windows(self.inputs, origins, self.window, tile.places)
+        x, hidden = self._hide(x, origins, tile, f"{self.settings.seed} {self.current_epoch}")
         if self.settings.noise_std:
-            x = x + self.settings.noise_std * torch.randn_like(x)
-        return self._loss("train", self.task_weights, x, origins, hidden)
+            x = x.add_(torch.randn_like(x), alpha=self.settings.noise_std)
+        return self._loss("train", self.task_weights, x, origins, tile, hidden)
 
-    def validation_step(self, origins: torch.Tensor, index: int) -> torch.Tensor:
+    def validation_step(self, batch: torch.Tensor | TileOrigins, index: int) -> torch.Tensor:
         """Return the loss of a batch, with the same segments hidden in every epoch.
 
         The tasks always weigh what the settings say, so that epochs can be compared.
         """
         del index
-        x = windows(self.inputs, origins, self.window)
-        x, hidden = self._hide(x, origins, "validation")
-        return self._loss("val", self.fixed_weights, x, origins, hidden)
+        tile, origins = self._tile_and_origins(batch)
+        x = windows(self.inputs, origins, self.window, tile.places)
+        x, hidden = self._hide(x, origins, tile, "validation")
+        return self._loss("val", self.fixed_weights, x, origins, tile, hidden)
+
+    def _tile_and_origins(self, batch: torch.Tensor | TileOrigins) -> tuple[Graph, torch.Tensor]:
+        if isinstance(batch, TileOrigins):
+            return self.tiles[batch.tile], batch.origins
+        return self.tiles[0], batch
 
     def _hide(
-        self, x: torch.Tensor, origins: torch.Tensor, chance: str
+        self, x: torch.Tensor, origins: torch.Tensor, tile: Graph, chance: str
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return ``x`` as if some segments had never been observed, and which, ``[B, N]``.
 
@@ -125,8 +139,11 @@ class ForecastModule(pl.LightningModule):
         """
         if self.unseen_inputs is None:
             return x, None
-        hidden = shares(chance, origins, x.shape[2]) < self.settings.hidden_share
-        unseen = windows(self.unseen_inputs, origins, self.window)
+        places = tile.places
+        if places is None:
+            places = torch.arange(x.shape[2], device=x.device)
+        hidden = shares(chance, origins, places) < self.settings.hidden_share
+        unseen = windows(self.unseen_inputs, origins, self.window, tile.places)
         return torch.where(hidden[:, None, :, None], unseen, x), hidden
 
     def _loss(
@@ -135,38 +152,47 @@ class ForecastModule(pl.LightningModule):
         weights: TaskWeights,
         x: torch.Tensor,
         origins: torch.Tensor,
+        tile: Graph,
         hidden: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Return the loss of a batch, and show it with that of every task."""
-        losses, batch = _of_all_processes(self._losses(x, origins, hidden), len(origins))
+        """Return the loss of a batch, and show it with that of every task.
+
+        In the mean of an epoch, tiles count as much as they have segments.
+        """
+        losses, batch = _of_all_processes(
+            self._losses(x, origins, tile, hidden), len(origins) * (tile.own or 1)
+        )
         total: torch.Tensor = weights(losses)
         self._show(stage, total, {task: loss.mean() for task, loss in losses.items()}, batch)
         return total
 
     def _losses(
-        self, x: torch.Tensor, origins: torch.Tensor, hidden: torch.Tensor | None
+        self, x: torch.Tensor, origins: torch.Tensor, tile: Graph, hidden: torch.Tensor | None
     ) -> dict[str, CellLoss]:
         """Return the loss of every task that weighs anything, of this process's cells."""
-        answers = self.model(x, self.graph)
+        answers = {name: answer[:, :, : tile.own] for name, answer in self.model(x, tile).items()}
         targets = origins[:, None] + self.steps
-        weight = None if self.quality is None else self.quality[targets]  # [B, H, N]
+        cells = _cells(targets, tile)
+        weight = None if self.quality is None else self.quality[cells]  # [B, H, N]
         if self.hidden_alone and hidden is not None:
-            only = hidden[:, None].expand(-1, len(self.steps), -1).to(x.dtype)
+            only = hidden[:, None, : tile.own].expand(-1, len(self.steps), -1).to(x.dtype)
             weight = only if weight is None else weight * only
         losses = {}
         if "congestion" in self.weighing:
             losses["congestion"] = congestion_loss(
                 answers["congestion"],
-                self.congestion[targets],
+                self.congestion[cells].long(),
                 self.class_weight,
                 weight,
                 self.settings.focal_gamma,
                 self.settings.label_smoothing,
             )
         if "rush_hour" in self.weighing:
-            losses["rush_hour"] = rush_hour_loss(answers["rush_hour"], self.rush_hour[targets])
+            losses["rush_hour"] = rush_hour_loss(
+                answers["rush_hour"], self.rush_hour[targets].long()
+            )
         if "speed" in self.weighing:
-            speed = self.speed[targets]
+            speed = self.speed[cells]
             middle = speed_loss(answers["speed"], speed, self.settings.speed_loss, weight)
             ends = interval_loss(answers["speed_interval"], speed, weight)
             losses["speed"] = CellLoss(middle.total + ends.total, middle.weight)
@@ -194,7 +220,14 @@ class ForecastModule(pl.LightningModule):
         )
 
 
-def shares(chance: str, origins: torch.Tensor, segments: int) -> torch.Tensor:
+def _cells(targets: torch.Tensor, tile: Graph) -> tuple[torch.Tensor, ...]:
+    """Return what picks the tile's own cells at ``targets [B, H]`` out of ``[T, N]``."""
+    if tile.places is None:
+        return (targets,)
+    return targets[:, :, None], tile.places[: tile.own]
+
+
+def shares(chance: str, origins: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """Return numbers ``[B, N]`` as if drawn evenly from 0 up to 1, a cell each.
 
     They are functions of ``chance``, the origin and the place of the segment, in whole numbers on
@@ -203,11 +236,10 @@ def shares(chance: str, origins: torch.Tensor, segments: int) -> torch.Tensor:
     Args:
         chance: in the place of a seed.
         origins: ``[B]``.
-        segments: ``N``.
+        places: ``[N]`` of the segments in the network.
     """
     seed = int.from_bytes(hashlib.sha256(chance.encode()).digest()[:4], "little")
     of_origin = _mixed(_mixed(origins) ^ seed)  # [B]
-    places = torch.arange(segments, device=origins.device)
     # 24 bits fit into a float32 exactly.
     return (_mixed(of_origin[:, None] ^ _mixed(places)) >> 8) / 2.0**24
 

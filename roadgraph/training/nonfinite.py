@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from roadgraph.errors import TrainingError
+from roadgraph.training.tiling import TileOrigins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ class FiniteLoss(Callback):
     def __init__(self, model: nn.Module, channels: Sequence[str]) -> None:
         self._model = model
         self._channels = channels
-        self._batch: tuple[int, torch.Tensor] | None = None
+        self._batch: tuple[int, torch.Tensor | TileOrigins] | None = None
         self._call: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._hook: RemovableHandle | None = None
 
@@ -85,14 +86,21 @@ class FiniteLoss(Callback):
         self._call = (args, kwargs)
 
     def _stop(
-        self, trainer: pl.Trainer, stage: str, index: int, origins: torch.Tensor, loss: float
+        self,
+        trainer: pl.Trainer,
+        stage: str,
+        index: int,
+        batch: torch.Tensor | TileOrigins,
+        loss: float,
     ) -> None:
+        origins = batch.origins if isinstance(batch, TileOrigins) else batch
+        on_tile = f"tile {batch.tile}, " if isinstance(batch, TileOrigins) else ""
         shown = ", ".join(str(origin) for origin in origins[:SHOWN_ORIGINS].tolist())
         more = len(origins) - SHOWN_ORIGINS
         args, kwargs = self._call
         text = (
             f"the {stage} loss is {loss:g} in epoch {trainer.current_epoch}, batch {index}, "
-            f"origins {shown}{f' and {more} more' if more > 0 else ''}: "
+            f"{on_tile}origins {shown}{f' and {more} more' if more > 0 else ''}: "
             f"{first_fault(self._model, args, kwargs, self._channels)}"
         )
         raise TrainingError(_told_by_all(trainer, None if math.isfinite(loss) else text))

@@ -37,8 +37,8 @@ def trained(
 
 
 def said(bundle: Bundle, dataset: Dataset, origins: np.ndarray) -> dict[str, np.ndarray]:
-    graph = road_graph(dataset.graph, bundle.options.graph)
-    return answers(bundle.model, graph, dataset.inputs, origins, bundle.window, bundle.preparation)
+    tiles = (road_graph(dataset.graph, bundle.options.graph),)
+    return answers(bundle.model, tiles, dataset.inputs, origins, bundle.window, bundle.preparation)
 
 
 @pytest.fixture(scope="module")

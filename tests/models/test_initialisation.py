@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from roadgraph.models.dense import LinearLayer, SelfAttention
 from roadgraph.models.initialisation import Initialisation, initialise
-from roadgraph.models.layers import GATConv, GCNConv, LinearLayer, SelfAttention
+from roadgraph.models.layers import GATConv, GCNConv
 
 LAYERS = [LinearLayer(200, 300), GCNConv(200, 300), GATConv(200, 75, 4), SelfAttention(200, 4)]
 

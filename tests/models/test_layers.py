@@ -5,7 +5,7 @@ from torch_geometric.nn import GATConv as PyGGATConv
 from torch_geometric.nn import GCNConv as PyGGCNConv
 
 from roadgraph.models.graph import Graph, normalised_graph
-from roadgraph.models.layers import GATConv, GCNConv, LinearLayer, SelfAttention
+from roadgraph.models.layers import GATConv, GCNConv
 from tests.models.toy import random_links
 
 SELF_LOOPS = [pytest.param(1.0, id="self-loops"), pytest.param(None, id="no-self-loops")]
@@ -191,21 +191,3 @@ def test_half_precision_counts_sums_over_neighbours_in_full(layer: nn.Module) ->
     torch.testing.assert_close(answer, exact, atol=0.05, rtol=0.05)
     assert x.grad is not None
     assert x.grad.isfinite().all()
-
-
-def test_the_linear_layer_does_not_look_at_the_graph() -> None:
-    layer = LinearLayer(4, 6)
-    x = torch.randn(5, 2, 4)
-    index, _ = random_links(5, 8, 0)
-    graph = normalised_graph(index, None, 5)
-    torch.testing.assert_close(layer(x, graph), layer(x, None))
-
-
-def test_self_attention_takes_the_segments_of_a_slice_as_its_sequence() -> None:
-    attention = SelfAttention(4, 2)
-    reference = nn.MultiheadAttention(4, 2, batch_first=True)
-    reference.load_state_dict(attention.state_dict())
-    x = torch.randn(5, 3, 4)  # [N, B, F]
-    by_slice = x.transpose(0, 1)
-    expected, _ = reference(by_slice, by_slice, by_slice)
-    torch.testing.assert_close(attention(x), expected.transpose(0, 1))

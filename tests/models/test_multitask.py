@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from roadgraph.models.dense import LinearLayer
 from roadgraph.models.graph import road_graph
-from roadgraph.models.layers import LinearLayer
 from roadgraph.models.multitask import OUTPUTS, SpeedBasePlaces
 from roadgraph.models.registry import SIZES
 from roadgraph.settings import Backbone, Size
@@ -110,6 +110,30 @@ def test_who_hears_a_segment(size: Size, backbone: Backbone, nearest: bool, fart
     assert moved[0]
     assert moved[1] == nearest
     assert moved[7] == farthest  # at most three links behind in the ring, here seven
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "hops", "hears_all"),
+    [
+        ("mlp", "enhanced", 0, False), ("attention", "simple", 0, True),
+        ("gcn", "simple", 2, False), ("gat", "enhanced", 3, False),
+        ("roadnet", "simple", 2, True), ("roadnet", "enhanced", 3, True),
+    ],
+)  # fmt: skip
+def test_a_model_says_how_far_it_hears(
+    backbone: Backbone, size: Size, hops: int, hears_all: bool
+) -> None:
+    model = model_of(backbone, size)
+    assert (model.hops, model.hears_all) == (hops, hears_all)
+    if hears_all:
+        return
+    # On a road one way, changes arrive from no farther than that.
+    _, graph = ring(9)
+    x = torch.randn(1, 2, 9, 10, requires_grad=True)
+    model.eval()(x, graph)["congestion"][:, :, 8].square().sum().backward()
+    assert x.grad is not None
+    heard = x.grad.abs().amax((0, 1, 3)) > 0
+    assert heard.nonzero().flatten().tolist() == list(range(8 - hops, 9))
 
 
 @EVERY_MODEL

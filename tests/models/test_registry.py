@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from roadgraph.errors import SettingsError
-from roadgraph.models.layers import GATConv, GCNConv, LinearLayer
+from roadgraph.models.dense import LinearLayer
+from roadgraph.models.layers import GATConv, GCNConv
 from roadgraph.models.multitask import SpeedBasePlaces
 from roadgraph.models.registry import BACKBONES, GRAPHS, SIZES, build_model, model_title
 from roadgraph.schema import FEATURES, HISTORY_CHANNELS

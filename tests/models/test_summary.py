@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from roadgraph.models.dense import LinearLayer, SelfAttention
 from roadgraph.models.graph import Graph
-from roadgraph.models.layers import LinearLayer, SelfAttention
 from roadgraph.models.summary import LayerSummary, summarise, total
 from roadgraph.settings import Backbone, Size
 from tests.models.toy import MODELS, model_of, ring

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from roadgraph.errors import DataError
@@ -33,6 +34,23 @@ def test_a_segments_age_is_that_of_its_newest_slice_in_the_days_looked_at() -> N
     day_later = quarters(1) + pd.Timedelta(days=1)
     assert SEEN.segment_ages_min(day_later).tolist() == [24 * 60 - 45, UNKNOWN, UNKNOWN]
     assert SEEN.segment_ages_min(quarters(0)).tolist() == [UNKNOWN] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_may_come_in_any_order_and_in_several_tables(seed: int) -> None:
+    table = slices_of(np.arange(60.0).reshape(20, 3))
+    rows = np.random.default_rng(seed).permutation(60)
+    parts = pa.concat_tables([table.take(pa.array(part)) for part in np.array_split(rows, 4)])
+    found = Observations.of(parts, ["C", "A"], 15)
+    assert (found.starts[1:] >= found.starts[:-1]).all()
+    names = np.array(["C", "A", "B"])[found.places]  # -1 has no place: B
+    assert names.tolist() == found.slices["segment_id"].to_pylist()
+    told = zip(found.starts, names, found.slices["mean_speed"].to_pylist(), strict=True)
+    quarter = np.timedelta64(15, "m")
+    first = MONDAY.tz_localize(None).to_datetime64()
+    assert all(
+        speed == 3 * ((start - first) // quarter) + "ABC".index(name) for start, name, speed in told
+    )
 
 
 def test_before_the_first_slice_ended_there_is_no_history() -> None:

@@ -28,7 +28,7 @@ def test_the_newest_slice_is_forecast_as_in_evaluation(bundle: Bundle) -> None:
     dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), SETTINGS)
     graph = road_graph(dataset.graph, "network")
     expected = answers(
-        bundle.model, graph, dataset.inputs, np.array([399]), dataset.window, dataset.preparation
+        bundle.model, (graph,), dataset.inputs, np.array([399]), dataset.window, dataset.preparation
     )
     speed = table.pivot(index="horizon_min", columns="segment_id", values="speed").to_numpy()
     np.testing.assert_allclose(speed, expected["speed"][0], rtol=1e-5)

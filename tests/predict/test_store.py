@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from roadgraph.errors import DataError
@@ -47,6 +48,19 @@ def test_a_forecast_lies_under_its_local_day_and_comes_back(
     assert stored_times(tmp_path, date(2026, 1, 9), date(2026, 1, 9)) == [NIGHT, END]
     assert read_forecasts(tmp_path).equals(PREDICTIONS.conform(pa.concat_tables(tables)))
     assert not (tmp_path / "2026-01-09" / "as_issued").exists()
+
+
+def test_repetitions_are_looked_for_in_columns_that_have_them(
+    tables: list[pa.Table], tmp_path: Path
+) -> None:
+    path = write_forecast(tmp_path, BANGKOK, tables[0], MANIFEST)
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    spelt_once = {column.path_in_schema: column.has_dictionary_page for column in columns}
+    assert not spelt_once["speed"]
+    assert not spelt_once["p_gridlock"]
+    assert spelt_once["segment_id"]
+    assert spelt_once["model"]
 
 
 def test_made_again_what_was_said_first_is_kept_and_never_changed(

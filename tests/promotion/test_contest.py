@@ -127,7 +127,7 @@ def test_all_forecasters_stand_on_the_same_cells(contest: Contest) -> None:
 def test_what_each_says_is_what_it_says_in_evaluation(dataset: Dataset, challenger: Bundle) -> None:
     origins = np.array([600, 650])
     graph = road_graph(dataset.graph, "network")
-    given = answers(challenger.model, graph, dataset.inputs, origins, 2, dataset.preparation)
+    given = answers(challenger.model, (graph,), dataset.inputs, origins, 2, dataset.preparation)
     forecast = forecast_of(challenger, "x", dataset.grid, dataset.graph, origins)
     assert forecast.origins.tolist() == [600, 650]
     assert forecast.speed_kph is not None
@@ -143,7 +143,7 @@ def test_each_has_its_own_window_and_preparation(dataset: Dataset, champion: Bun
     wide = bundle_of(other, settings)
     origins = np.array([620, 640])
     graph = road_graph(dataset.graph, "network")
-    given = answers(wide.model, graph, other.inputs, origins, 6, other.preparation)
+    given = answers(wide.model, (graph,), other.inputs, origins, 6, other.preparation)
     forecast = forecast_of(wide, "x", dataset.grid, dataset.graph, origins)
     np.testing.assert_allclose(forecast.speed_kph, given["speed"], rtol=1e-5)  # type: ignore[arg-type]
     contest = hold_contest(champion, wide, dataset, NETWORK, SETTINGS)

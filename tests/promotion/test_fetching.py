@@ -177,6 +177,73 @@ def test_no_other_version_is_guessed_when_the_store_is_away(
         registered_bundle(gone, asked)
 
 
+def test_a_database_that_did_not_change_is_not_asked_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_bundle(settings, tmp_path, "one")
+    expected = registered_bundle(settings)
+
+    def refuse(*asked: object) -> MlflowClient:
+        raise AssertionError(asked)
+
+    monkeypatch.setattr(fetching, "registry_client", refuse)
+    found = registered_bundle(settings)
+    assert (found.folder, str(found)) == (expected.folder, "toy version 1 (champion)")
+    assert found.version.run_id == expected.version.run_id
+    with pytest.raises(AssertionError):
+        registered_bundle(settings, "challenger")
+
+
+def test_whatever_changes_in_the_database_it_is_asked_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for text in ("one", "two"):
+        register_bundle(settings, tmp_path, text)
+    client = registry_client(store_of(settings), "toy")
+    for champion in "1", "2", "1":
+        client.set_registered_model_alias("toy", "champion", champion)
+        assert registered_bundle(settings).version.number == champion
+    client.delete_registered_model_alias("toy", "champion")
+    with pytest.raises(RegistryError, match="has no champion"):
+        registered_bundle(settings)
+
+
+def test_a_change_while_the_registry_answers_is_seen_by_the_next_forecast(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("one", "two"):
+        register_bundle(settings, tmp_path, text)
+
+    def changed_meanwhile(client: MlflowClient, name: str, asked: str) -> Version:
+        version = current(client, name, asked)
+        client.set_registered_model_alias("toy", "champion", "2")
+        return version
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetching, "find_version", changed_meanwhile)
+        assert registered_bundle(settings).version.number == "1"
+    assert registered_bundle(settings).version.number == "2"
+
+
+def test_a_known_champion_whose_folder_was_deleted_is_fetched_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    register_bundle(settings, tmp_path, "one")
+    shutil.rmtree(registered_bundle(settings).folder.parent)
+    assert text_of(registered_bundle(settings).folder) == "one"
+
+
+def test_a_damaged_file_of_the_champion_is_passed_over_with_a_warning(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register_bundle(settings, tmp_path, "one")
+    folder = registered_bundle(settings).folder
+    (kept(settings) / CHAMPION_FILE).write_text("{", "utf-8")
+    assert registered_bundle(settings).folder == folder
+    assert "champion.json is damaged" in caplog.text
+    assert json.loads((kept(settings) / CHAMPION_FILE).read_text("utf-8"))["version"] == "1"
+
+
 def test_a_champion_of_another_store_is_not_taken(settings: Settings, tmp_path: Path) -> None:
     register_bundle(settings, tmp_path, "one")
     registered_bundle(settings)

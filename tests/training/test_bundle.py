@@ -73,10 +73,10 @@ def test_what_was_saved_predicts_the_same_numbers(
     origins = np.array([300, 310])
     inputs = again.preparation.inputs(dataset.grid, city_zone("UTC"))
     expected = answers(
-        bundle.model, trained.graph, bundle.preparation.inputs(dataset.grid, city_zone("UTC")),
+        bundle.model, trained.tiles, bundle.preparation.inputs(dataset.grid, city_zone("UTC")),
         origins, bundle.window, bundle.preparation,
     )  # fmt: skip
-    got = answers(again.model, trained.graph, inputs, origins, again.window, again.preparation)
+    got = answers(again.model, trained.tiles, inputs, origins, again.window, again.preparation)
     assert set(got) == {"congestion", "rush_hour", "speed", "speed_interval"}
     for task, answer in got.items():
         np.testing.assert_array_equal(answer, expected[task], task)

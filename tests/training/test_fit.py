@@ -336,7 +336,7 @@ def test_a_model_of_one_task_trains_and_forecasts_it_alone(
     settings = toy_settings(model={"tasks": tasks}, training={"max_epochs": 1, "device": "cpu"})
     trained = fit(dataset, settings)
     given = answers(
-        trained.model, trained.graph, dataset.inputs, np.array([300]), dataset.window,
+        trained.model, trained.tiles, dataset.inputs, np.array([300]), dataset.window,
         dataset.preparation,
     )  # fmt: skip
     assert {

@@ -103,6 +103,26 @@ def assert_torchrun_comes_to(weights: dict[str, torch.Tensor], folder: Path) -> 
         torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-6, msg=name)
 
 
+def test_two_processes_with_a_tile_each_reach_what_one_does_on_the_whole_graph() -> None:
+    """All origins are one batch, so a step of both sees all that a step of the one sees.
+
+    Labels are missing and segments are hidden.
+    """
+    dataset = uneven_dataset()
+    alone: dict[str, Any] = {"batch_size": 4096, "optimizer": "sgd"}
+    whole = fit(dataset, settings_for(**alone))
+    # The tile of the one process has two segments, that of the other one.
+    both = fit(dataset, settings_for(**alone, tile_segments=2, devices=2))
+    assert len(both.history) == len(whole.history) == 3
+    for one, other in zip(whole.history, both.history, strict=True):
+        for name in one:
+            if name.startswith(("train_", "val_")):
+                assert other[name] == pytest.approx(one[name], rel=1e-4), name
+    for name, value in both.model.state_dict().items():
+        expected = whole.model.state_dict()[name]
+        torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-4, msg=name)
+
+
 class Worker:
     """A process that has ended."""
 
