@@ -167,11 +167,12 @@ def print_cells(cells: pl.DataFrame, minutes: int) -> None:
         count = rows[LATER].count()
         difference = (rows[LIVE] - rows[LATER]).drop_nulls()
         other = difference.filter(difference.abs() > SAME_KPH)
+        by_kph = other.to_numpy() if len(other) else np.zeros(1)
         numbers = (rows[LIVE].null_count(), rows[LATER].null_count(), len(other))
         shares = [f"{number:,d} ({100 * number / count:.1f} %)" for number in numbers]
         print(
             f"| {age_min + minutes} to {age_min} min | {count:,} | {' | '.join(shares)} | "
-            f"{other.abs().mean() or 0:.2f} | {other.mean() or 0:+.2f} |"
+            f"{np.abs(by_kph).mean():.2f} | {by_kph.mean():+.2f} |"
         )
 
 

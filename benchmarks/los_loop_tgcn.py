@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roadgraph.dataset.dataset import Dataset, RoadGraph
+    from roadgraph.models.multitask import MultiTaskModel
     from roadgraph.settings import Settings
 
 WIDTH = 64
@@ -176,23 +177,27 @@ def contestants(
     batches = -(-len(origins) // options.batch_size)
     found = []
     for name, each in ((PEER, peer), (OURS, model)):
-        module = ForecastModule(each, graph, dataset, options)
+        module = ForecastModule(cast("MultiTaskModel", each), graph, dataset, options)
         step = our_step(
             module,
             torch.from_numpy(origins),
             "cpu",
             schedule=lambda optimiser: torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, options.learning_rate, epochs * batches, options.warmup_share
+                optimiser, options.learning_rate, epochs * batches, pct_start=options.warmup_share
             ),
         )
-        found.append(Contestant(name, module, lambda step=step: repeated(step, batches)))
+        found.append(Contestant(name, module, repeated(step, batches)))
     return found
 
 
-def repeated(step: Callable[[], None], times: int) -> None:
-    """Take a step so many times."""
-    for _ in range(times):
-        step()
+def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
+    """Return a step that takes another so many times."""
+
+    def all_of_them() -> None:
+        for _ in range(times):
+            step()
+
+    return all_of_them
 
 
 def trained(models: list[Contestant], dataset: Dataset, epochs: int) -> dict[str, Times]:

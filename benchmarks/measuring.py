@@ -8,6 +8,7 @@ which waits until a GPU is done.
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import platform
 import resource
@@ -15,7 +16,9 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +29,10 @@ import psutil
 from roadgraph.markdown import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
+
+    Step = Callable[..., object]
 
 REPOSITORY = Path(__file__).parents[1]
 UNITS = {"s": 1.0, "ms": 1e3}
@@ -110,6 +116,28 @@ def in_turn(
     return {name: Times(tuple(wall[name]), tuple(processor[name])) for name in steps}
 
 
+@contextmanager
+def apart(makers: Mapping[str, Callable[[], Step]]) -> Iterator[dict[str, Step]]:
+    """Yield steps that are each made and taken in a process of its own.
+
+    What one does to its process, such as to its allocator, then helps or harms no other. A step's
+    arguments and answer go through a pipe.
+
+    Args:
+        makers: by name; functions of a module, as the processes begin from nothing.
+    """
+    context = multiprocessing.get_context("spawn")
+    ends: dict[str, Connection] = {}
+    for name, make in makers.items():
+        ends[name], theirs = context.Pipe()
+        context.Process(target=_serve, args=(make, theirs), daemon=True).start()
+        theirs.close()
+        ends[name].recv()  # one is made after the other
+    yield {name: partial(_ask, end) for name, end in ends.items()}
+    for end in ends.values():
+        end.close()
+
+
 def process(arguments: Sequence[str], ends: Sequence[int] = (0,)) -> None:
     """Run Python with ``arguments``; stop with its last words where it fails.
 
@@ -183,6 +211,24 @@ def times_table(
 def asked_table(asked: Sequence[Asked]) -> str:
     """Return what was asked and reached as a Markdown table; the page of all collects them."""
     return markdown(pd.DataFrame([each.row() for each in asked], columns=list(ASKED_COLUMNS)))
+
+
+def _serve(make: Callable[[], Step], end: Connection) -> None:
+    step = make()
+    end.send(None)
+    while True:
+        try:
+            arguments = end.recv()
+        except EOFError:
+            return
+        answer = step(*arguments)
+        _clock()()  # waits until a GPU is done
+        end.send(answer)
+
+
+def _ask(end: Connection, *arguments: object) -> object:
+    end.send(arguments)
+    return end.recv()
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import limits
 import numpy as np
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from measuring import Times
 
+    from roadgraph.models.graph import Graph
     from roadgraph.network.network import Network
 
 RUNS = 5
@@ -75,13 +76,13 @@ def with_pyg(forecaster: Forecaster, network: Network) -> Forecaster:
     (part,) = forecaster.parts
     peer = pyg_peer.with_pyg_layers(part.bundle.model).eval()
     bundle = replace(part.bundle, model=peer)
-    links = pyg_peer.Links.of(road_graph_of(network))
-    return replace(forecaster, bundle=bundle, parts=(replace(part, bundle=bundle, tiles=(links,)),))
+    tiles = cast("tuple[Graph, ...]", (pyg_peer.Links.of(road_graph_of(network)),))
+    return replace(forecaster, bundle=bundle, parts=(replace(part, bundle=bundle, tiles=tiles),))
 
 
 def measure_against_pyg(network: Network, slices: pa.Table) -> list[Asked]:
     """Print the times of forward pass and forecast beside the peer's; return what was asked."""
-    forward: dict[str, Callable[[], object]] = {}
+    forward: dict[str, Callable[[], dict[str, np.ndarray]]] = {}
     whole: dict[str, Callable[[], object]] = {}
     for name in AGAINST_PYG:
         ours = forecaster_of(f"{name}-enhanced", network)
@@ -94,9 +95,12 @@ def measure_against_pyg(network: Network, slices: pa.Table) -> list[Asked]:
             np.testing.assert_allclose(answer, theirs[key], atol=1e-3, rtol=1e-4)
     mlp = forecaster_of("mlp-enhanced", network).parts[0].bundle
     x = torch.zeros(1, mlp.window, len(mlp.segment_ids), len(mlp.preparation.channels))
-    forward[LIMIT] = limits.dense_products(mlp.model, x, None, backward=False)
+    dense = limits.dense_products(mlp.model, x, None, backward=False)
     where, asked = f"one slice of {len(network.segment_ids):,} segments", []
-    for what, steps in (("forward pass", forward), ("from slices to the table", whole)):
+    for what, steps in (
+        ("forward pass", {**forward, LIMIT: dense}),
+        ("from slices to the table", whole),
+    ):
         times = in_turn(steps, RUNS)
         ratios = {
             name: times[f"{name}: {PYG}"].median / times[f"{name}: {OURS}"].median

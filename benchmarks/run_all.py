@@ -74,7 +74,9 @@ BENCHMARKS = (
     Benchmark("matching"),
     Benchmark("slicing", ("5",), ("0.2",)),
     Benchmark("many_fixes", ("--fixes", "2000000"), ("--fixes", "100000")),
-    Benchmark("tracking", ("--repeats", "2"), ("--repeats", "1", "--model", "mlp")),
+    Benchmark(
+        "tracking", ("--model", "mlp", "--repeats", "2"), ("--repeats", "1", "--model", "mlp")
+    ),
     Benchmark("pipeline", ("--repeats", "3", "--days", "1"), ("--repeats", "1", "--days", "1")),
 )
 

@@ -66,7 +66,7 @@ def main() -> None:
         ("3 or more", both["count_probes"] >= 3),
         ("all", both["count_probes"] >= 1),
     ):
-        print(f"| {name} | {rows.sum():,} | {error.filter(rows).mean():.2f} |")
+        print(f"| {name} | {rows.sum():,} | {error.filter(rows).to_numpy().mean():.2f} |")
 
 
 if __name__ == "__main__":

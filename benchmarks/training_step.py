@@ -1,28 +1,30 @@
 """A training step of `gcn` and `gat`, against the same model with PyG's layers and loader.
 
-    python benchmarks/training_step.py [--repeats 5]
+    python benchmarks/training_step.py [--repeats 5] [--compile]
 
-A step is the next batch, its windows, noise, forward, loss of all tasks, backward, clipping and
-AdamW. Ours is that of the product's own `ForecastModule`. The peer has PyG's `GCNConv` and
-`GATConv`, torch's dropout, and PyG's `DataLoader` over a `Data` object a sample, which joins a
-batch to one graph of 16 blocks; weights, losses and optimiser are ours. Both give the same numbers
-to 1e-5 before anything is measured. `mlp` has a linear layer where `gcn` has its own. The limit is
-the matrix products of `mlp`'s linear layers alone, which each of them has to compute.
+Every model trains in a process of its own; they take turns, a step each. A step is the next batch,
+its windows, noise, forward, loss of all tasks, backward, clipping and AdamW. Ours is that of the
+product's own `ForecastModule`. The peer has PyG's `GCNConv` and `GATConv`, torch's dropout, and
+PyG's `DataLoader` over a `Data` object a sample, which joins a batch to one graph of 16 blocks;
+weights, losses and optimiser are ours. Both give the same numbers to 1e-5 before anything is
+measured. `mlp` has a linear layer where `gcn` has its own. The limit is the matrix products of
+`mlp`'s linear layers alone, which each of them has to compute.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 import limits
 import pyg_peer
 import torch
 from made_city import made_dataset, made_settings, streets_of
-from measuring import Asked, asked_table, devices, in_turn, machine, times_table
+from measuring import Asked, apart, asked_table, devices, in_turn, machine, times_table
 from product_step import our_step
 
-from roadgraph.training.batches import windows
+from roadgraph.training.compilation import MODES
 from roadgraph.training.loop import TrainingJob, untrained
 from roadgraph.training.module import ForecastModule
 
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
     from measuring import Times
 
     from roadgraph.dataset.dataset import Dataset
+    from roadgraph.models.graph import Graph
     from roadgraph.models.multitask import MultiTaskModel
     from roadgraph.settings import Settings
 
-    Change = Callable[[MultiTaskModel], MultiTaskModel]
+    Maker = Callable[[], Callable[[], object]]
 
 SEGMENTS, BATCH, SLICES = 5_000, 16, 60
+WARM_UP = 2
 GRAPH_MODELS = ("gcn", "gat")
 ON_CPU = {"gcn": 6.0, "gat": 2.5}  # times as fast as PyG
 ON_GPU = {"gcn": 6.0, "gat": 3.0}
@@ -51,11 +55,11 @@ def settings_of(name: str) -> Settings:
     return made_settings(name, "enhanced", training={"batch_size": BATCH, "device": "cpu"})
 
 
-def module_of(name: str, dataset: Dataset, change: Change = lambda own: own) -> ForecastModule:
-    """Return the product's module of a model, which ``change`` may replace."""
+def made(name: str) -> tuple[Dataset, MultiTaskModel, Graph]:
+    """Return the data, and an untrained model with its graph."""
     settings = settings_of(name)
-    model, graph = untrained(TrainingJob(dataset, settings, "cpu"))
-    return ForecastModule(change(model), graph, dataset, settings.training)
+    dataset = made_dataset(streets_of(SEGMENTS), SLICES, settings)
+    return dataset, *untrained(TrainingJob(dataset, settings, "cpu"))
 
 
 def origins_of(dataset: Dataset) -> torch.Tensor:
@@ -64,35 +68,56 @@ def origins_of(dataset: Dataset) -> torch.Tensor:
     return torch.from_numpy(origins[: len(origins) // BATCH * BATCH])
 
 
-def check(module: ForecastModule, dataset: Dataset) -> None:
-    """See that the peer of a model gives its numbers."""
-    model = module.model.eval()
-    peer = pyg_peer.with_pyg_layers(model).eval()
-    x = windows(module.inputs, torch.tensor([SLICES - 1]), dataset.window)
+def ours(
+    name: str,
+    device: str,
+    bf16: bool = False,
+    torch_dropout: bool = False,
+    compiled: str | None = None,
+) -> Callable[[], None]:
+    """Return the product's training step."""
+    dataset, model, graph = made(name)
+    if torch_dropout:
+        model = pyg_peer.with_torch_dropout(model)
+    module = ForecastModule(model, graph, dataset, settings_of(name).training)
+    return our_step(module, origins_of(dataset), device, bf16, compiled)
+
+
+def theirs(name: str, device: str, bf16: bool = False) -> Callable[[], None]:
+    """Return the peer's training step, after it has given our model's numbers."""
+    dataset, model, graph = made(name)
+    peer = pyg_peer.with_pyg_layers(model)
+    x = torch.randn(1, dataset.window, SEGMENTS, dataset.inputs.shape[2])
     with torch.no_grad():
-        ours = model(x, module.tiles[0])
-        theirs = peer(x, pyg_peer.Links.of(dataset.graph))
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            model.eval()(x, graph),
+            peer.eval()(x, pyg_peer.Links.of(dataset.graph)),
+            atol=1e-5,
+            rtol=1e-5,
+        )
+    options = settings_of(name).training
+    return pyg_peer.training_step(peer, dataset, origins_of(dataset), options, device, bf16)
 
 
-def steps_on(dataset: Dataset, device: str, bf16: bool) -> dict[str, Callable[[], object]]:
+def dense_layers(device: str, bf16: bool = False) -> Callable[[], None]:
+    """Return the limit."""
+    dataset, model, graph = made("mlp")
+    x = torch.randn(BATCH, dataset.window, SEGMENTS, dataset.inputs.shape[2], device=device)
+    return limits.dense_products(model.to(device), x, graph, bf16)
+
+
+def makers_on(device: str, bf16: bool, compiled: tuple[str, ...]) -> dict[str, Maker]:
     """Return what is measured, by name."""
-    origins = origins_of(dataset)
-    steps: dict[str, Callable[[], object]] = {}
+    makers: dict[str, Maker] = {}
     for name in GRAPH_MODELS:
-        module = module_of(name, dataset)
-        check(module, dataset)
-        peer = pyg_peer.with_pyg_layers(module.model)
-        options = module.settings
-        steps[peer_of(name)] = pyg_peer.training_step(peer, dataset, origins, options, device, bf16)
-        steps[ours_of(name)] = our_step(module, origins, device, bf16)
-        with_theirs = module_of(name, dataset, pyg_peer.with_torch_dropout)
-        steps[f"{ours_of(name)}, torch's dropout"] = our_step(with_theirs, origins, device, bf16)
-    mlp = module_of("mlp", dataset)
-    x = windows(mlp.inputs, origins[:BATCH], dataset.window)
-    with torch.no_grad():
-        dense = limits.dense_products(mlp.model.to(device), x.to(device), mlp.tiles[0], bf16)
-    return steps | {ours_of("mlp"): our_step(mlp, origins, device, bf16), LIMIT: dense}
+        makers[peer_of(name)] = partial(theirs, name, device, bf16)
+        makers[ours_of(name)] = partial(ours, name, device, bf16)
+        makers[f"{ours_of(name)}, torch's dropout"] = partial(ours, name, device, bf16, True)
+        for mode in compiled:
+            again = partial(ours, name, device, bf16, compiled=mode)
+            makers[f"{ours_of(name)}, torch.compile {mode}"] = again
+    makers[ours_of("mlp")] = partial(ours, "mlp", device, bf16)
+    return makers | {LIMIT: partial(dense_layers, device, bf16)}
 
 
 def peer_of(name: str) -> str:
@@ -136,14 +161,11 @@ def print_results(times: dict[str, Times], device: str, bf16: bool) -> None:
     print(asked_table(asked), flush=True)
 
 
-def compare_devices(dataset: Dataset, repeats: int) -> None:
+def compare_devices(repeats: int) -> None:
     """Print how much faster a GPU is than this CPU with `roadnet`."""
-    names = devices()
-    steps: dict[str, Callable[[], object]] = {
-        name: our_step(module_of("roadnet", dataset), origins_of(dataset), name) for name in names
-    }
-    times = in_turn(steps, repeats, warm_up=2)
-    print(f"\n{times_table('training step of roadnet enhanced', times, 'cpu', 'ms')}")
+    with apart({device: partial(ours, "roadnet", device) for device in devices()}) as steps:
+        times = in_turn(steps, repeats, WARM_UP)
+    print(times_table("training step of roadnet enhanced", times, "cpu", "ms"))
     reached = times["cpu"].median / times["cuda"].median if "cuda" in times else None
     row = Asked("a training step of `roadnet` on a GPU", "these cores", GPU_OF_CPU, reached)
     print(asked_table([row]), flush=True)
@@ -153,20 +175,21 @@ def main() -> None:
     """Measure and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    torch.manual_seed(0)
-    streets = streets_of(SEGMENTS)
-    dataset = made_dataset(streets, SLICES, settings_of("gcn"))
+    parser.add_argument("--compile", action="store_true", help="torch.compile on the CPU too")
+    given = parser.parse_args()
+    data = made_dataset(streets_of(SEGMENTS), SLICES, settings_of("gcn"))
     print(
-        f"{SEGMENTS:,} segments, batch {BATCH}, window {dataset.window}, "
-        f"{dataset.inputs.shape[2]} channels; {repeats} steps each, in turn; "
+        f"{SEGMENTS:,} segments, batch {BATCH}, window {data.window}, {data.inputs.shape[2]} "
+        f"channels; {given.repeats} steps each, in turn, each in a process of its own; "
         f"{machine('torch', 'torch_geometric')}"
     )
     for device in devices():
-        for bf16 in (False, True) if device == "cuda" else (False,):
-            times = in_turn(steps_on(dataset, device, bf16), repeats, warm_up=2)
-            print_results(times, device, bf16)
-    compare_devices(dataset, repeats)
+        gpu = device == "cuda"
+        compiled = tuple(MODES.values()) if gpu else (MODES["on"],) if given.compile else ()
+        for bf16 in (False, True) if gpu else (False,):
+            with apart(makers_on(device, bf16, compiled)) as steps:
+                print_results(in_turn(steps, given.repeats, WARM_UP), device, bf16)
+    compare_devices(given.repeats)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ class LinearLayer(nn.Linear):
 class SelfAttention(nn.MultiheadAttention):
     """Attention of every segment to all segments of its slice, whatever the graph says.
 
+    On a tile of the graph these are the tile's. Memory grows with the segments, time with their
+    square: torch never has the weights of all pairs at once, in training neither.
+
     (Vaswani et al. 2017, "Attention is all you need", arXiv 1706.03762, section 3.2.)
     """
 

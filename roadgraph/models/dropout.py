@@ -38,8 +38,10 @@ def keep_mask(x: torch.Tensor, p: float) -> torch.Tensor:
         p: share to leave out, a multiple of 1 / ``VALUES`` in effect.
     """
     left_out = round(p * VALUES)
+    if left_out == VALUES:
+        return torch.zeros(x.shape, dtype=x.dtype)
     draws = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 4),))
     bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
     kept = torch.empty(x.shape, dtype=x.dtype)
     torch.ge(bits, left_out - VALUES // 2, out=kept)
-    return kept.mul_(VALUES / max(VALUES - left_out, 1))
+    return kept.mul_(VALUES / (VALUES - left_out))

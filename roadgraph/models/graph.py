@@ -18,6 +18,8 @@ from roadgraph.models.edge_index import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roadgraph.dataset.dataset import RoadGraph
 
 
@@ -192,6 +194,13 @@ class Graph:
             None if self.places is None else self.places.to(device),
             self.own,
         )
+
+    def keep_pieces(self, heads: Iterable[int] = ()) -> None:
+        """Make ready for torch.compile and layers of so many ``heads``."""
+        for operator in (self.symmetric, self.upstream, self.downstream):
+            operator.keep_pieces()
+        for number in heads:
+            self.neighbours.of_heads(number)
 
     def tile(self, places: torch.Tensor, own: int) -> Graph:
         """Return what a tile of this graph hears: the weights of the whole among its segments.

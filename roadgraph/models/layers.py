@@ -28,7 +28,8 @@ class GCNConv(MessagePassing):
     (Kipf and Welling 2017, "Semi-supervised classification with graph convolutional networks",
     arXiv 1609.02907.) The same numbers and the same state dict as PyG's ``GCNConv``; the
     normalisation is done once, in :func:`~roadgraph.models.graph.normalised_graph`. As the sum over
-    the neighbours and the weights act on different axes, the narrower of input and output is summed.
+    the neighbours and the weights act on different axes, the narrower of input and output is
+    summed.
 
     Shapes: ``x [N, B, F_in]`` (segments first, so that no copy is needed) to ``[N, B, F_out]``.
     """
@@ -44,7 +45,7 @@ class GCNConv(MessagePassing):
         """Return ``[N, B, F_out]``."""
         if self._sums_first(x):
             gathered = self._gathered(x, graph.symmetric)  # [N, B, F_in]
-            return functional.linear(gathered, self.lin.weight, self.bias)
+            return functional.linear(gathered, self.lin.weight, self.bias).to(self.bias.dtype)
         return self._gathered(self.lin(x), graph.symmetric).add_(self.bias)
 
     def _gathered(self, x: torch.Tensor, operator: Operator) -> torch.Tensor:

@@ -33,7 +33,8 @@ class CityExchange(nn.Module):
 
     Attention whose cost grows with the number of segments, not with its square (Shen et al. 2021,
     "Efficient attention: attention with linear complexities", arXiv 1812.01243). It has no weight
-    of a segment's own, so it works in any city.
+    of a segment's own, so it works in any city. On a tile of the graph, the tile with its halo is
+    the whole city.
 
     Shapes: ``x [N, B, W]`` to ``[N, B, W]``.
     """

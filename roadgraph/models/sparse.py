@@ -74,9 +74,9 @@ class _AttentionProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
-        pairs = ctx.pairs
-        found = attention_gradients(gradients[0], *ctx.saved_tensors, pairs.gather, pairs.scatter)
-        return *found, None
+        weights, x = ctx.saved_tensors
+        gather, scatter = ctx.pairs.gather, ctx.pairs.scatter
+        return *attention_gradients(gradients[0], weights, x, gather, scatter), None
 
 
 def attention_product(weights: torch.Tensor, x: torch.Tensor, pairs: HeadPairs) -> torch.Tensor:

@@ -230,6 +230,32 @@ class TrainingSettings:
             64,
         ),
     ] = 1
+    data_on: Annotated[
+        Literal["auto", "device", "host"],
+        Setting(
+            "where the data lie: on the device; on the host, from where each step's part is sent "
+            "while the step before runs; auto: on the host where half of the GPU's free memory is "
+            "too little"
+        ),
+    ] = "auto"
+    storage: Annotated[
+        Literal["float32", "bf16"],
+        Setting("number format in which the inputs lie there; bf16 takes half and keeps 3 digits"),
+    ] = "float32"
+    compile: Annotated[
+        Literal["auto", "off", "on", "cuda_graphs"],
+        Setting(
+            "compile the model with torch.compile, cuda_graphs: and capture it; auto: on, on a GPU "
+            "where there are steps enough to make up for the slow first one"
+        ),
+    ] = "auto"
+    keep_memory: Annotated[
+        bool,
+        Setting(
+            "on the CPU: keep freed memory in the process for the next step instead of asking the "
+            "system for it again (glibc)"
+        ),
+    ] = True
     resume: Annotated[
         bool, Setting("go on with a training of the same settings that was interrupted")
     ] = True

@@ -33,12 +33,21 @@ logger = logging.getLogger(__name__)
 PART = ".part"
 """Suffix of a state while it is being written."""
 
-NOT_OF_THE_NUMBERS = ("device", "resume", "profile", "decision", "temperature")
+NOT_OF_THE_NUMBERS = (
+    "device",
+    "resume",
+    "profile",
+    "decision",
+    "temperature",
+    "data_on",
+    "compile",
+    "keep_memory",
+)
 """Settings of training with which an interrupted training may go on after they were changed.
 
-``device``: a training may move to another machine, though its numbers then differ in the last
-digits. ``decision`` and ``temperature`` come after it. ``max_epochs`` is not among them: most
-schedules and the mean of the last quarter depend on it.
+``device``, ``compile``: a training may move to another machine, though its numbers then differ in
+the last digits. ``decision`` and ``temperature`` come after it. ``max_epochs`` is not among them:
+most schedules and the mean of the last quarter depend on it.
 """
 
 

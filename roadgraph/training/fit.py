@@ -113,7 +113,7 @@ def fit(
 
     Raises:
         SettingsError: devices or precision that this machine does not have, or more processes
-            than there are slices to share.
+            or tiles than there are slices or segments to share.
         TrainingError: a loss is NaN or infinite.
     """
     settings = settings_in_force(settings)

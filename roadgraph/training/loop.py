@@ -19,10 +19,13 @@ from roadgraph.models.registry import build_model
 from roadgraph.training.averaging import Averaging, BatchNormPass, batch_norms
 from roadgraph.training.batches import origin_loader
 from roadgraph.training.checkpoints import EpochSeeds, LastEpoch, Progress, usable_checkpoint
+from roadgraph.training.compilation import Compilation, compile_mode
+from roadgraph.training.memory import keep_freed_memory
 from roadgraph.training.module import ForecastModule
 from roadgraph.training.nonfinite import FiniteLoss
 from roadgraph.training.profiling import StepTrace
 from roadgraph.training.schedules import RateSchedule
+from roadgraph.training.streaming import StreamedBatches, stays_on_host
 from roadgraph.training.tiling import tile_loader
 from roadgraph.training.watch import Watch
 
@@ -178,8 +181,13 @@ def train(
     """
     options = job.settings.training
     model, graph = untrained(job)
-    module = ForecastModule(model, graph, job.dataset, options)
-    rate, averaging, watch = RateSchedule(options), Averaging(options), Watch(model)
+    module = _module(job, model, graph)
+    train_origins, validation_origins = job.origins
+    share = (rank, options.devices)
+    batches = _batches(job, module, train_origins, options.seed, *share)
+    mode = compile_mode(options, job.device, options.max_epochs * len(batches), len(module.tiles))
+    rate, averaging = RateSchedule(options), Averaging(options)
+    watch = Watch(model, compiled=mode is not None)
     refit = job.refit_epochs is not None
     progress = Progress(
         on_epoch, rate, averaging, watch, job.checkpoint, job.fingerprint, last=refit
@@ -199,9 +207,10 @@ def train(
         callbacks.append(EarlyStopping("val_loss", patience=options.patience))
     if job.trace is not None and rank == 0:
         callbacks.append(StepTrace(job.trace))
-    train_origins, validation_origins = job.origins
-    share = (rank, options.devices)
-    batches = _loader(module, train_origins, options.seed, *share)
+    if mode is not None:
+        callbacks.append(Compilation(mode))
+    if options.keep_memory and job.device == "cpu":
+        keep_freed_memory()
     trainer = quiet_trainer(
         job,
         strategy=_strategy(module) if options.devices > 1 else "auto",
@@ -217,7 +226,7 @@ def train(
         trainer.fit(
             module,
             batches,
-            _loader(module, validation_origins, None, *share),
+            _batches(job, module, validation_origins, None, *share),
             ckpt_path=_state_to_resume(job),
             weights_only=True,
         )
@@ -242,22 +251,43 @@ def _validate(
     origins: np.ndarray,
     *callbacks: pl.Callback,
 ) -> float:
-    module = ForecastModule(model, graph, job.dataset, job.settings.training)
+    module = _module(job, model, graph)
     with expected_warnings():
         figures = quiet_trainer(job, callbacks=list(callbacks)).validate(
-            module, _loader(module, origins, None), verbose=False
+            module, _batches(job, module, origins, None), verbose=False
         )
     return float(figures[0]["val_loss"])
 
 
-def _loader(
-    module: ForecastModule, origins: np.ndarray, seed: int | None, rank: int = 0, processes: int = 1
-) -> DataLoader[Any]:
-    """Return the batches of an epoch: of origins or, over tiles, of tiles and origins."""
-    share = (rank, processes)
-    if len(module.tiles) == 1:
-        return origin_loader(origins, module.settings.batch_size, seed, *share)
-    return tile_loader(len(module.tiles), origins, module.settings.batch_size, seed, *share)
+def _module(job: TrainingJob, model: MultiTaskModel, graph: Graph) -> ForecastModule:
+    options = job.settings.training
+    module = ForecastModule(model, graph, job.dataset, options)
+    if stays_on_host(module.data, options.data_on, job.device):
+        module.leave_data_on_host()
+    return module
+
+
+def _batches(
+    job: TrainingJob,
+    module: ForecastModule,
+    origins: np.ndarray,
+    seed: int | None,
+    rank: int = 0,
+    processes: int = 1,
+) -> DataLoader[Any] | StreamedBatches:
+    """Return the batches of an epoch: of origins or, over tiles, of tiles and origins.
+
+    Where the data stay on the host, they come with what their steps read.
+    """
+    options = job.settings.training
+    tiles, share = len(module.tiles), (rank, processes)
+    if tiles == 1:
+        loader: DataLoader[Any] = origin_loader(origins, options.batch_size, seed, *share)
+    else:
+        loader = tile_loader(tiles, origins, options.batch_size, seed, *share)
+    if not module.on_host:
+        return loader
+    return StreamedBatches(loader, module.read_on_host, lambda: module.device)
 
 
 def quiet_trainer(job: TrainingJob, **more: Any) -> pl.Trainer:
@@ -285,7 +315,7 @@ def _strategy(module: ForecastModule) -> DDPStrategy:
     Whether every weight is used in every step depends on tasks and backbone, so unused ones are
     looked for. The data are the same in every process and are not sent around.
     """
-    data = [name for name, _ in module.named_buffers() if "." not in name]
+    data = [name for name, _ in module.named_buffers() if not name.startswith("model.")]
     torch.nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
         module, data
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 
-from roadgraph.schema import CONGESTION_CLASSES, MEASURED_FEATURES
-from roadgraph.training.batches import windows
+from roadgraph.schema import CONGESTION_CLASSES
+from roadgraph.training.data import StepData, TrainingData
 from roadgraph.training.losses import (
     CellLoss,
     TaskWeights,
@@ -20,6 +20,7 @@ from roadgraph.training.losses import (
     speed_loss,
 )
 from roadgraph.training.optimisers import make_optimizer
+from roadgraph.training.streaming import Sent
 from roadgraph.training.tiling import TileOrigins, tiles_of_graph
 
 if TYPE_CHECKING:
@@ -49,13 +50,6 @@ class ForecastModule(pl.LightningModule):
         settings: losses and optimiser.
     """
 
-    inputs: torch.Tensor
-    unseen_inputs: torch.Tensor | None
-    congestion: torch.Tensor
-    rush_hour: torch.Tensor
-    speed: torch.Tensor
-    quality: torch.Tensor | None
-    steps: torch.Tensor
     class_weight: torch.Tensor | None
 
     def __init__(
@@ -67,132 +61,108 @@ class ForecastModule(pl.LightningModule):
             model, graph, dataset.graph, settings.tile_segments, settings.devices
         )
         self.settings = settings
-        self.window = dataset.window
         # What is not hidden is read off the input where the target is the newest slice itself.
         self.hidden_alone = dataset.task == "estimate_hidden"
         weights = {task: getattr(settings, f"{task}_weight") for task in model.tasks}
         self.weighing = tuple(task for task in weights if weights[task])
         self.fixed_weights = TaskWeights(weights, learned=False)
         self.task_weights = TaskWeights(weights, learned=settings.task_weights == "uncertainty")
-        labels = dataset.labels
-        preparation = dataset.preparation
-        speed = (labels.speed_kph - preparation.speed_mean_kph) / preparation.speed_std_kph
+        self.data = TrainingData(dataset, settings)
+        self.on_host: list[TrainingData] = []
         train = slice(0, dataset.splits.train.stop)
-        quality = dataset.grid.measured[:, :, MEASURED_FEATURES.index("quality_score")]
-        for name, value in {
-            "inputs": torch.from_numpy(dataset.inputs),
-            "unseen_inputs": (
-                torch.from_numpy(dataset.unseen_inputs) if settings.hidden_share else None
-            ),
-            "congestion": torch.from_numpy(labels.congestion),
-            "rush_hour": torch.from_numpy(labels.rush_hour),
-            "speed": torch.from_numpy(speed),
-            "quality": torch.from_numpy(quality).nan_to_num() if settings.quality_weights else None,
-            "steps": torch.tensor(dataset.horizons),
-            "class_weight": class_weights(
-                torch.from_numpy(labels.congestion[train]),
-                len(CONGESTION_CLASSES),
-                settings.class_weights,
-            ),
-        }.items():
-            # The data moves to the device with the model, but is no part of what is saved.
-            self.register_buffer(name, value, persistent=False)
+        weight = class_weights(
+            torch.from_numpy(dataset.labels.congestion[train]),
+            len(CONGESTION_CLASSES),
+            settings.class_weights,
+        )
+        self.register_buffer("class_weight", weight, persistent=False)
+
+    def leave_data_on_host(self) -> None:
+        """Keep the data from going to the device; batches then come as ``Sent``."""
+        self._tiles_on_host = self.tiles
+        self.on_host.append(self.data)  # a list is not looked into when a module moves
+        del self.data
+
+    def read_on_host(self, batch: torch.Tensor | TileOrigins) -> StepData:
+        """Return what the step of ``batch`` reads of data that were left on the host."""
+        tile, origins = _tile_and_origins(batch, self._tiles_on_host)
+        return self.on_host[0].of(origins, tile)
 
     def setup(self, stage: str) -> None:
         """Bring the tiles of the graph to where the model goes."""
         del stage
         self.tiles = tuple(tile.to(self.trainer.strategy.root_device) for tile in self.tiles)
 
-    def training_step(self, batch: torch.Tensor | TileOrigins, index: int) -> torch.Tensor:
+    def training_step(self, batch: torch.Tensor | TileOrigins | Sent, index: int) -> torch.Tensor:
         """Return the loss of a batch with noise on its inputs and some segments hidden."""
         del index
-        tile, origins = self._tile_and_origins(batch)
-        x = windows(self.inputs, origins, self.window, tile.places)
-        x, hidden = self._hide(x, origins, tile, f"{self.settings.seed} {self.current_epoch}")
+        step = self._step(batch, f"{self.settings.seed} {self.current_epoch}")
         if self.settings.noise_std:
-            x = x.add_(torch.randn_like(x), alpha=self.settings.noise_std)
-        return self._loss("train", self.task_weights, x, origins, tile, hidden)
+            # What was gathered is this step's own.
+            step.x.add_(torch.randn_like(step.x), alpha=self.settings.noise_std)
+        return self._loss("train", self.task_weights, step)
 
-    def validation_step(self, batch: torch.Tensor | TileOrigins, index: int) -> torch.Tensor:
+    def validation_step(self, batch: torch.Tensor | TileOrigins | Sent, index: int) -> torch.Tensor:
         """Return the loss of a batch, with the same segments hidden in every epoch.
 
         The tasks always weigh what the settings say, so that epochs can be compared.
         """
         del index
-        tile, origins = self._tile_and_origins(batch)
-        x = windows(self.inputs, origins, self.window, tile.places)
-        x, hidden = self._hide(x, origins, tile, "validation")
-        return self._loss("val", self.fixed_weights, x, origins, tile, hidden)
+        return self._loss("val", self.fixed_weights, self._step(batch, "validation"))
 
-    def _tile_and_origins(self, batch: torch.Tensor | TileOrigins) -> tuple[Graph, torch.Tensor]:
-        if isinstance(batch, TileOrigins):
-            return self.tiles[batch.tile], batch.origins
-        return self.tiles[0], batch
-
-    def _hide(
-        self, x: torch.Tensor, origins: torch.Tensor, tile: Graph, chance: str
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return ``x`` as if some segments had never been observed, and which, ``[B, N]``.
+    def _step(self, batch: torch.Tensor | TileOrigins | Sent, chance: str) -> _Step:
+        """Return what is known of a batch, some segments hidden.
 
         What is hidden is a function of ``chance``, the origin and the segment alone, whatever else
         is in the batch and whichever process or device has it.
         """
-        if self.unseen_inputs is None:
-            return x, None
+        sent = None
+        if isinstance(batch, Sent):
+            batch, sent = batch
+        tile, origins = _tile_and_origins(batch, self.tiles)
+        data = self.data.of(origins, tile) if sent is None else sent
+        if data.unseen is None:
+            return _Step(data.x, tile, data, None)
         places = tile.places
         if places is None:
-            places = torch.arange(x.shape[2], device=x.device)
+            places = torch.arange(data.x.shape[2], device=data.x.device)
         hidden = shares(chance, origins, places) < self.settings.hidden_share
-        unseen = windows(self.unseen_inputs, origins, self.window, tile.places)
-        return torch.where(hidden[:, None, :, None], unseen, x), hidden
+        x = torch.where(hidden[:, None, :, None], data.unseen, data.x)
+        return _Step(x, tile, data, hidden)
 
-    def _loss(
-        self,
-        stage: str,
-        weights: TaskWeights,
-        x: torch.Tensor,
-        origins: torch.Tensor,
-        tile: Graph,
-        hidden: torch.Tensor | None,
-    ) -> torch.Tensor:
+    def _loss(self, stage: str, weights: TaskWeights, step: _Step) -> torch.Tensor:
         """Return the loss of a batch, and show it with that of every task.
 
         In the mean of an epoch, tiles count as much as they have segments.
         """
-        losses, batch = _of_all_processes(
-            self._losses(x, origins, tile, hidden), len(origins) * (tile.own or 1)
-        )
+        cells = len(step.x) * (step.tile.own or 1)
+        losses, batch = _of_all_processes(self._losses(step), cells)
         total: torch.Tensor = weights(losses)
         self._show(stage, total, {task: loss.mean() for task, loss in losses.items()}, batch)
         return total
 
-    def _losses(
-        self, x: torch.Tensor, origins: torch.Tensor, tile: Graph, hidden: torch.Tensor | None
-    ) -> dict[str, CellLoss]:
+    def _losses(self, step: _Step) -> dict[str, CellLoss]:
         """Return the loss of every task that weighs anything, of this process's cells."""
+        x, tile, data, hidden = step
         answers = {name: answer[:, :, : tile.own] for name, answer in self.model(x, tile).items()}
-        targets = origins[:, None] + self.steps
-        cells = _cells(targets, tile)
-        weight = None if self.quality is None else self.quality[cells]  # [B, H, N]
+        weight = data.quality  # [B, H, N]
         if self.hidden_alone and hidden is not None:
-            only = hidden[:, None, : tile.own].expand(-1, len(self.steps), -1).to(x.dtype)
+            only = hidden[:, None, : tile.own].expand(data.speed.shape).to(x.dtype)
             weight = only if weight is None else weight * only
         losses = {}
         if "congestion" in self.weighing:
             losses["congestion"] = congestion_loss(
                 answers["congestion"],
-                self.congestion[cells].long(),
+                data.congestion.long(),
                 self.class_weight,
                 weight,
                 self.settings.focal_gamma,
                 self.settings.label_smoothing,
             )
         if "rush_hour" in self.weighing:
-            losses["rush_hour"] = rush_hour_loss(
-                answers["rush_hour"], self.rush_hour[targets].long()
-            )
+            losses["rush_hour"] = rush_hour_loss(answers["rush_hour"], data.rush_hour.long())
         if "speed" in self.weighing:
-            speed = self.speed[cells]
+            speed = data.speed
             middle = speed_loss(answers["speed"], speed, self.settings.speed_loss, weight)
             ends = interval_loss(answers["speed_interval"], speed, weight)
             losses["speed"] = CellLoss(middle.total + ends.total, middle.weight)
@@ -220,11 +190,21 @@ class ForecastModule(pl.LightningModule):
         )
 
 
-def _cells(targets: torch.Tensor, tile: Graph) -> tuple[torch.Tensor, ...]:
-    """Return what picks the tile's own cells at ``targets [B, H]`` out of ``[T, N]``."""
-    if tile.places is None:
-        return (targets,)
-    return targets[:, :, None], tile.places[: tile.own]
+class _Step(NamedTuple):
+    """What is known of a batch: inputs ``[B, L, N, C]``, tile, data, what is hidden ``[B, N]``."""
+
+    x: torch.Tensor
+    tile: Graph
+    data: StepData
+    hidden: torch.Tensor | None
+
+
+def _tile_and_origins(
+    batch: torch.Tensor | TileOrigins, tiles: tuple[Graph, ...]
+) -> tuple[Graph, torch.Tensor]:
+    if isinstance(batch, TileOrigins):
+        return tiles[batch.tile], batch.origins
+    return tiles[0], batch
 
 
 def shares(chance: str, origins: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

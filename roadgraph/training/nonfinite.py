@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from roadgraph.errors import TrainingError
+from roadgraph.training.streaming import Sent
 from roadgraph.training.tiling import TileOrigins
 
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ class FiniteLoss(Callback):
         trainer: pl.Trainer,
         stage: str,
         index: int,
-        batch: torch.Tensor | TileOrigins,
+        batch: torch.Tensor | TileOrigins | Sent,
         loss: float,
     ) -> None:
+        if isinstance(batch, Sent):
+            batch = batch.batch
         origins = batch.origins if isinstance(batch, TileOrigins) else batch
         on_tile = f"tile {batch.tile}, " if isinstance(batch, TileOrigins) else ""
         shown = ", ".join(str(origin) for origin in origins[:SHOWN_ORIGINS].tolist())

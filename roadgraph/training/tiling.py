@@ -33,9 +33,8 @@ graph; a larger one is cut, so that the memory is bounded."""
 TILE_TO_ANSWER = 20_000
 """Own segments of a tile of such a network at most.
 
-The numbers are those on the whole graph, and at 100,000 segments they came in two thirds of the
-time: the features of a layer, 10 MB, stay near the cache, and memory is used again instead of being
-asked of the system and cleared.
+The numbers are those on the whole graph. The features of a layer, 10 MB, stay near the cache, which
+makes up for the halos.
 """
 
 

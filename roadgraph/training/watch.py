@@ -155,9 +155,11 @@ class Watch(Callback):
 
     Args:
         model: to be watched.
+        compiled: the model runs compiled; steps whose units are looked at do not.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, compiled: bool = False) -> None:
+        self._compiled = compiled
         self._gradients = GradientNorms(model)
         self._units = DeadUnits(model)
         self._steps = 0
@@ -187,6 +189,11 @@ class Watch(Callback):
         del module, batch
         if index % math.ceil(trainer.num_training_batches / SAMPLED_BATCHES) == 0:
             self._units.start()
+            self._run_compiled(False)
+
+    def _run_compiled(self, compiled: bool) -> None:
+        if self._compiled:
+            torch.compiler.set_stance("default" if compiled else "force_eager")
 
     def on_before_backward(
         self, trainer: pl.Trainer, module: pl.LightningModule, loss: torch.Tensor
@@ -194,6 +201,7 @@ class Watch(Callback):
         """The forward pass is over."""
         del trainer, module, loss
         self._units.stop()
+        self._run_compiled(True)
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
@@ -211,6 +219,7 @@ class Watch(Callback):
         """Look no more."""
         del trainer, module, exception
         self._units.stop()
+        self._run_compiled(True)
 
     def _judge(self, norms: dict[str, list[float]]) -> None:
         faults = []

@@ -191,3 +191,25 @@ def test_half_precision_counts_sums_over_neighbours_in_full(layer: nn.Module) ->
     torch.testing.assert_close(answer, exact, atol=0.05, rtol=0.05)
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(2, 7), (7, 2), (4, 4)])
+@pytest.mark.parametrize("learned_input", [False, True])
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_gcn_sums_before_or_behind_its_weights_with_the_same_answer(
+    inputs: int, outputs: int, learned_input: bool, with_gradient: bool
+) -> None:
+    index, weight = random_links(9, 30, 2)
+    graph = normalised_graph(index, weight, 9)
+    torch.manual_seed(0)
+    ours, theirs = GCNConv(inputs, outputs), PyGGCNConv(inputs, outputs)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(9, 2, inputs, requires_grad=learned_input)
+    with torch.set_grad_enabled(with_gradient):
+        answer = ours(x, graph)
+        expected = torch.stack([theirs(x[:, place], index, weight) for place in range(2)], dim=1)
+    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
+    if with_gradient:
+        answer.square().sum().backward()
+        expected.square().sum().backward()
+        assert_same_gradients(ours, theirs)

@@ -13,12 +13,21 @@ from roadgraph.models.graph import road_graph
 from roadgraph.predict.forecaster import Forecaster
 from roadgraph.predict.predictions import predict_at, predict_newest, signed
 from roadgraph.schema import CONGESTION_CLASSES, SLICES
+from roadgraph.training import tiling
 from roadgraph.training.adjustment import Adjustment, Adjustments
 from roadgraph.training.bundle import Bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.inference import answers
 from tests.dataset.toy import MONDAY, toy_settings
-from tests.predict.toy import END, NETWORK, SETTINGS, SLICES_TABLE, SPEED, slices_of
+from tests.predict.toy import (
+    END,
+    NETWORK,
+    SETTINGS,
+    SLICES_TABLE,
+    SPEED,
+    slices_of,
+    trained_bundle,
+)
 from tests.toy import crossroads_network
 
 
@@ -34,6 +43,35 @@ def test_the_newest_slice_is_forecast_as_in_evaluation(bundle: Bundle) -> None:
     np.testing.assert_allclose(speed, expected["speed"][0], rtol=1e-5)
     gridlock = table.pivot(index="horizon_min", columns="segment_id", values="p_gridlock")
     np.testing.assert_allclose(gridlock.to_numpy(), expected["congestion"][0, ..., 0], rtol=1e-4)
+
+
+def test_a_large_network_is_forecast_in_tiles_with_the_same_answers(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    for name in ("WHOLE_TO_ANSWER", "TILE_TO_ANSWER"):
+        monkeypatch.setattr(tiling, name, 2)
+    assert len(bundle.tiles(road_graph_of(NETWORK))) == 2
+    over_tiles = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    pd.testing.assert_frame_equal(over_tiles, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_a_city_of_tiles_is_forecast_on_the_tiles_that_it_was_trained_on() -> None:
+    """To this model a tile is the city, so the cut matters."""
+    training = {"max_epochs": 2, "device": "cpu", "tile_segments": 1, "learning_rate": 0.01}
+    settings = toy_settings(model={"name": "attention"}, training=training)
+    bundle = trained_bundle(settings)
+    grid = grid_from_slices(SLICES_TABLE, NETWORK.segment_ids, 15)
+    dataset = build_dataset(grid, NETWORK.segments, road_graph_of(NETWORK), settings)
+    given = dataset.inputs, np.array([399]), dataset.window, dataset.preparation
+    tiles = bundle.tiles(dataset.graph)
+    assert [tile.own for tile in tiles] == [1, 1, 1]
+    expected = answers(bundle.model, tiles, *given)["speed"][0]
+    together = answers(bundle.model, (road_graph(dataset.graph, "network"),), *given)["speed"][0]
+    assert np.abs(expected - together).max() > 1e-3
+    table = predict_newest(bundle, NETWORK, SLICES_TABLE, 15).to_pandas()
+    speed = table.pivot(index="horizon_min", columns="segment_id", values="speed").to_numpy()
+    np.testing.assert_allclose(speed, expected, rtol=1e-5)
 
 
 def test_observed_says_which_segments_the_newest_slice_saw(bundle: Bundle) -> None:

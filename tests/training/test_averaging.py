@@ -96,7 +96,7 @@ def test_batch_norm_has_the_statistics_of_the_averaged_weights(dataset: Dataset)
     with torch.no_grad():
         origins = torch.from_numpy(job.origins[0])
         steps = torch.arange(1 - dataset.window, 1)
-        module.model(module.inputs[origins[:, None] + steps], trained.graph)
+        module.model(module.data.inputs[origins[:, None] + steps], trained.graph)
     hook.remove()
     (cells,) = seen
     flat = cells.flatten(0, -2)

@@ -18,6 +18,7 @@ from roadgraph.training.fit import Trained, fit
 from roadgraph.training.inference import answers
 from roadgraph.training.seen_time import SeenTime
 from tests.dataset.toy import toy_dataset, toy_settings
+from tests.models.toy import model_of
 
 SETTINGS = toy_settings(model={"name": "gcn"}, training={"max_epochs": 2, "device": "cpu"})
 
@@ -80,6 +81,22 @@ def test_what_was_saved_predicts_the_same_numbers(
     assert set(got) == {"congestion", "rush_hour", "speed", "speed_interval"}
     for task, answer in got.items():
         np.testing.assert_array_equal(answer, expected[task], task)
+
+
+def test_a_model_that_hears_all_answers_on_the_tiles_of_its_training(
+    bundle: Bundle, dataset: Dataset
+) -> None:
+    roads = dataset.graph
+    hearing_all = dataclasses.replace(bundle, model=model_of("roadnet", "simple"))
+
+    def tiles(of: Bundle, **training: object) -> int:
+        return len(dataclasses.replace(of, settings={"training": training}).tiles(roads))
+
+    assert tiles(hearing_all, tile_segments=2, devices=1) == 2
+    assert tiles(hearing_all, tile_segments=2, devices=3) == 3
+    assert tiles(bundle, tile_segments=2, devices=1) == 1
+    # A bundle from before there were tiles.
+    assert tiles(hearing_all, devices=1) == 1
 
 
 def test_everything_else_comes_back_as_it_went_in(bundle: Bundle, folder: Path) -> None:

@@ -67,9 +67,9 @@ class Seen(ForecastModule):
 
 def hidden_cells(module: Seen, given: torch.Tensor) -> torch.Tensor:
     """Return ``[B, N]``: which windows are those of segments without probes."""
-    assert module.unseen_inputs is not None
-    whole = windows(module.inputs, ORIGINS, module.window)
-    unseen = windows(module.unseen_inputs, ORIGINS, module.window)
+    assert module.data.unseen_inputs is not None
+    whole = windows(module.data.inputs, ORIGINS, module.data.window)
+    unseen = windows(module.data.unseen_inputs, ORIGINS, module.data.window)
     as_unseen = (given == unseen).all(3).all(1)
     as_whole = (given == whole).all(3).all(1)
     assert (as_unseen | as_whole).all()
@@ -197,7 +197,7 @@ def test_a_task_of_weight_zero_has_no_loss(dataset: Dataset) -> None:
 def test_without_a_hidden_share_the_model_is_given_what_is_there(dataset: Dataset) -> None:
     module = Seen(dataset, settings_for())
     module.training_step(ORIGINS, 0)
-    assert torch.equal(module.given[0], windows(module.inputs, ORIGINS, module.window))
+    assert torch.equal(module.given[0], windows(module.data.inputs, ORIGINS, module.data.window))
 
 
 def test_noise_falls_on_the_inputs_of_training_alone(dataset: Dataset) -> None:
@@ -207,7 +207,7 @@ def test_noise_falls_on_the_inputs_of_training_alone(dataset: Dataset) -> None:
     noise = module.given[0] - module.given[1]
     assert float(noise.mean()) == pytest.approx(0, abs=0.01)
     assert float(noise.std()) == pytest.approx(0.5, abs=0.01)
-    assert torch.equal(module.given[1], windows(module.inputs, ORIGINS, module.window))
+    assert torch.equal(module.given[1], windows(module.data.inputs, ORIGINS, module.data.window))
 
 
 def test_where_hidden_segments_are_estimated_they_alone_cost_anything() -> None:

@@ -147,9 +147,9 @@ class Summed(ForecastModule):
         self.given: list[torch.Tensor] = []
         self.sizes: list[int] = []
 
-    def _losses(self, x: torch.Tensor, *others: Any) -> dict[str, CellLoss]:
-        self.given.append(x)
-        self.found.append(super()._losses(x, *others))
+    def _losses(self, step: Any) -> dict[str, CellLoss]:
+        self.given.append(step.x)
+        self.found.append(super()._losses(step))
         return self.found[-1]
 
     def _show(
@@ -205,6 +205,14 @@ def test_a_training_over_tiles_validates_on_all_of_them() -> None:
     # Hardly anything is learned; tiles weigh as many segments, not as many labels, as they have.
     assert everywhere.history[0]["val_loss"] == pytest.approx(whole.validation_loss, rel=0.01)
     assert everywhere.history[0]["val_loss"] == pytest.approx(everywhere.validation_loss)
+
+
+def test_over_tiles_the_data_may_stay_on_the_host() -> None:
+    options = {"hidden_share": 0.3, "quality_weights": True, "max_epochs": 1}
+    there, here = (fit(dataset(), settings_for(data_on=on, **options)) for on in ("device", "host"))
+    assert here.history[0]["val_loss"] == there.history[0]["val_loss"]
+    for name, value in here.model.state_dict().items():
+        assert torch.equal(value, there.model.state_dict()[name]), name
 
 
 class KilledError(Exception):
