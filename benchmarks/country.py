@@ -1,13 +1,13 @@
 """Cost a segment and memory at its peak, from a town to a country.
 
-    python benchmarks/country.py [--model gcn --size enhanced --work 1000000] [SEGMENTS ...]
+    python benchmarks/country.py [--model gcn --size enhanced --work 1000000 --tile 50000] [SEGMENTS ...]
 
 A made city of 10,000, 100,000 and 1,000,000 segments, each in a process of its own, one after the
-other: an epoch of `fit`, the product's own training, over as many slices as make a million cells
-in all, with its validation on one slice, and a forecast from the newest slices to the
-table of answers. Each goes once to warm up. Prints the cost a segment and slice, what it is times
-that of the smallest city, and the memory of the process at its peak, with the data in it. The road
-graph is cut into parts of at most `training.tile_segments` in all cities.
+other: an epoch of `fit`, the product's own training, over as many slices as make a million cells in
+all, with a validation on as many, and a forecast from the newest slices to the table of answers.
+Each goes once to warm up. Prints the cost a segment and slice, what it is times that of the
+smallest city, and the memory of the process at its peak, with the data in it. The road graph is cut
+into parts of at most `--tile` segments and their halos.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,46 +32,33 @@ from made_city import (
 )
 from measuring import Asked, Times, asked_table, in_turn, machine, peak_gib
 
-from roadgraph.dataset.splits import Span, Splits
 from roadgraph.markdown import markdown
 from roadgraph.predict.forecaster import Forecaster
 from roadgraph.training.fit import fit
 
 if TYPE_CHECKING:
-    from roadgraph.dataset.dataset import Dataset
     from roadgraph.settings import Settings
 
 SEGMENTS = (10_000, 100_000, 1_000_000)
-TILE_SEGMENTS = 10_000
 REPEATS = 3
 DEARER, MEMORY_GIB = 1.3, 16.0
 TRAINING, FORECAST = "training", "forecast"
 
 
-def settings_of(model: str, size: str) -> Settings:
-    """Return settings of a training slice by slice, part by part."""
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Return the settings of a training slice by slice, part by part."""
     training = {
         "batch_size": 1,
         "device": "cpu",
         "max_epochs": 1 + REPEATS,
         "patience": 1 + REPEATS,
-        "tile_segments": TILE_SEGMENTS,
+        "tile_segments": given.tile,
     }
-    return made_settings(model, size, training=training)
-
-
-def with_spans(dataset: Dataset) -> Dataset:
-    """Return the dataset with the last origin for validation and all others to train on."""
-    around = dataset.window + max(dataset.horizons) - 1
-    slices = len(dataset.inputs)
-    splits = Splits(
-        Span(0, slices - 1), Span(slices - 1 - around, slices), Span(slices - 1 - around, slices)
-    )
-    return replace(dataset, splits=splits)
+    return made_settings(given.model, given.size, training=training)
 
 
 def train(segments: int, settings: Settings, work: int) -> Times:
-    """Return the seconds of each epoch but the first, with its validation of one slice.
+    """Return the seconds of each epoch but the first, with its validation.
 
     Args:
         segments: ``N``.
@@ -80,8 +66,8 @@ def train(segments: int, settings: Settings, work: int) -> Times:
         work: cells (segments and slices) to train on in an epoch.
     """
     window, reach = settings.dataset.window, max(settings.horizons_min) // settings.slices.minutes
-    slices = slices_of(segments, work) + 1 + window + reach - 1
-    dataset = with_spans(made_dataset(streets_of(segments), slices, settings))
+    slices = slices_of(segments, work) + window + reach - 1
+    dataset = made_dataset(streets_of(segments), slices, settings)
     ends: list[float] = []
     fit(dataset, settings, lambda figures: ends.append(time.perf_counter()))
     return Times(tuple(end - begin for begin, end in pairwise(ends)))
@@ -106,6 +92,7 @@ def forecast(segments: int, settings: Settings) -> Times:
 def alone(what: str, segments: int, given: argparse.Namespace) -> tuple[Times, float]:
     """Return the times and the peak memory in GiB of a measurement in a process of its own."""
     words = ["--model", given.model, "--size", given.size, "--work", str(given.work)]
+    words += ["--tile", str(given.tile)]
     words += ["--alone", what, str(segments)]
     ended = subprocess.run(
         [sys.executable, str(Path(__file__)), *words], capture_output=True, text=True, check=False
@@ -122,7 +109,7 @@ def measured(what: str, given: argparse.Namespace) -> list[Asked]:
     rows, costs_us, peaks_gib = [], [], []
     for segments in sizes:
         times, peak = alone(what, segments, given)
-        slices = 1 + slices_of(segments, given.work) if what == TRAINING else 1
+        slices = slices_of(segments, given.work) if what == TRAINING else 1
         costs_us.append(1e6 * times.median / (segments * slices))
         peaks_gib.append(peak)
         rows.append(
@@ -164,16 +151,17 @@ def main() -> None:
     parser.add_argument("--model", default="gcn")
     parser.add_argument("--size", default="enhanced")
     parser.add_argument("--work", type=int, default=1_000_000, help="cells of an epoch")
+    parser.add_argument("--tile", type=int, default=50_000, help="training.tile_segments")
     parser.add_argument("--alone", choices=(TRAINING, FORECAST), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        settings, (segments,) = settings_of(given.model, given.size), given.segments
+        settings, (segments,) = settings_of(given), given.segments
         training = given.alone == TRAINING
         times = train(segments, settings, given.work) if training else forecast(segments, settings)
         print(json.dumps({"seconds": times.wall, "peak_gib": peak_gib()}))
         return
     print(
-        f"{given.model} {given.size}, float32, batch 1, parts of {TILE_SEGMENTS:,} segments; "
+        f"{given.model} {given.size}, float32, batch 1, parts of {given.tile:,} segments at most; "
         f"{REPEATS} runs each; {machine('torch', 'torch_geometric')}\n"
     )
     asked = [row for what in (TRAINING, FORECAST) for row in measured(what, given)]

@@ -2,10 +2,11 @@
 
     python benchmarks/los_loop_tgcn.py [--epochs 4]
 
-Both are trained on the same dataset object, labels, windows, horizons, batches, order of batches,
-speed loss, optimiser and learning rates, for the same number of epochs in turn; of each, the
-weights of the epoch with the lowest speed error in validation are judged on the test span, as the
-T-GCN paper does. T-GCN (Zhao et al. 2019, arXiv 1811.05320) is written with PyG's `GCNConv` as in
+Both are trained on the same dataset, labels, windows, horizons, batches, order of batches, speed
+loss, optimiser and learning rates, for the same number of epochs, in turn, each in a process of its
+own; of each, the weights of the epoch with the lowest speed error in validation are judged on the
+test span, by the errors that the T-GCN paper shows.
+T-GCN (Zhao et al. 2019, arXiv 1811.05320) is written with PyG's `GCNConv` as in
 PyTorch Geometric Temporal: a GRU whose gates read a graph convolution of the slice. Its graph holds
 the same links both ways, normalised once. It forecasts the change from the window's last speed as
 `gcn` does, which helps it; `--absolute` lets it forecast the speed itself as in the paper.
@@ -16,7 +17,8 @@ from __future__ import annotations
 import argparse
 import copy
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 import torch
-from measuring import REPOSITORY, Asked, Times, asked_table, in_turn, machine, times_table
+from measuring import REPOSITORY, Asked, Times, apart, asked_table, in_turn, machine, times_table
 from product_step import our_step
 from torch import nn
 from torch_geometric.nn import GCNConv
@@ -46,11 +48,15 @@ from roadgraph.training.module import ForecastModule
 from roadgraph.units import KPH_PER_MPH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from measuring import Step
 
     from roadgraph.dataset.dataset import Dataset, RoadGraph
     from roadgraph.models.multitask import MultiTaskModel
     from roadgraph.settings import Settings
+
+    Errors = dict[int, tuple[float, float]]  # by horizon in minutes: RMSE and MAE in mph
 
 WIDTH = 64
 GATES = ("update_gate", "reset_gate", "candidate")
@@ -107,45 +113,62 @@ class TGCN(nn.Module):
 
 @dataclass
 class Contestant:
-    """A model in training.
+    """A model in training, which does what it is told.
 
     Attributes:
-        name: in the tables.
         module: of it.
-        epoch: a pass over the training span.
+        settings: of the city.
+        dataset: of the city.
+        step: of the training.
+        batches: an epoch has.
         best_kph: the lowest speed error in validation, RMSE.
-        weights: of that epoch.
         best_epoch: its number.
+        weights: of that epoch.
     """
 
-    name: str
     module: ForecastModule
-    epoch: Callable[[], None]
+    settings: Settings
+    dataset: Dataset
+    step: Callable[[], None]
+    batches: int
     best_kph: float = float("inf")
-    weights: dict[str, torch.Tensor] | None = None
     best_epoch: int = 0
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    def validate(self, dataset: Dataset, number: int) -> None:
+    def __call__(self, task: str, epoch: int = 0) -> Errors | int | None:
+        """Train for an epoch, validate it, or judge the best weights on the test span."""
+        if task == "train":
+            for _ in range(self.batches):
+                self.step()
+        elif task == "validate":
+            self.validate(epoch)
+        elif task == "judge":
+            return self.judge()
+        return self.best_epoch
+
+    def validate(self, epoch: int) -> None:
         """Keep the weights where they are the best so far."""
-        origins = dataset.splits.validation.origins(dataset.window, max(dataset.horizons))
-        target = dataset.labels.speed_kph[origins[:, None] + np.asarray(dataset.horizons)]
-        error = self.speed_kph(dataset, origins) - target
-        rmse = float(np.sqrt(np.nanmean(error**2)))
-        if rmse < self.best_kph:
-            self.best_kph, self.best_epoch = rmse, number
+        data = self.dataset
+        origins = data.splits.validation.origins(data.window, max(data.horizons))
+        target = data.labels.speed_kph[origins[:, None] + np.asarray(data.horizons)]
+        error_kph = self.speed_kph(origins) - target
+        rmse_kph = float(np.sqrt(np.nanmean(error_kph**2)))
+        if rmse_kph < self.best_kph:
+            self.best_kph, self.best_epoch = rmse_kph, epoch
             self.weights = copy.deepcopy(self.module.model.state_dict())
 
-    def speed_kph(self, dataset: Dataset, origins: np.ndarray) -> np.ndarray:
+    def judge(self) -> Errors:
+        """Return the errors of the best weights on the test span."""
+        self.module.model.load_state_dict(self.weights)
+        origins = test_origins(self.dataset, self.settings)
+        forecast = Forecast("", origins, None, None, None, self.speed_kph(origins))
+        return errors(forecast, self.dataset, self.settings)
+
+    def speed_kph(self, origins: np.ndarray) -> np.ndarray:
         """Return the speeds forecast from ``origins [O]``, ``[O, H, N]``."""
-        model = self.module.model.eval()
-        given = answers(
-            model,
-            self.module.tiles,
-            dataset.inputs,
-            origins,
-            dataset.window,
-            dataset.preparation,
-        )
+        data, model = self.dataset, self.module.model
+        tiles = self.module.tiles
+        given = answers(model.eval(), tiles, data.inputs, origins, data.window, data.preparation)
         model.train()
         return given["speed"]
 
@@ -165,57 +188,49 @@ def los_loop() -> tuple[Settings, Dataset]:
     return settings, build_dataset(grid, network.segments, road_graph_of(network), settings)
 
 
-def contestants(
-    dataset: Dataset, settings: Settings, epochs: int, absolute: bool
-) -> list[Contestant]:
-    """Return both models with their steps, untrained."""
+def contestant(name: str, epochs: int, absolute: bool) -> Contestant:
+    """Return a model that is untrained yet.
+
+    Args:
+        name: ``OURS`` or ``PEER``.
+        epochs: that it will be trained for, by which the learning rate goes.
+        absolute: the peer forecasts the speed itself.
+    """
+    settings, dataset = los_loop()
     model, graph = untrained(TrainingJob(dataset, settings, "cpu"))
-    speed = None if absolute else dataset.preparation.channels.index("mean_speed")
-    peer = TGCN(dataset.inputs.shape[2], len(dataset.horizons), dataset.graph, speed)
     options = settings.training
+    if name == PEER:
+        speed = None if absolute else dataset.preparation.channels.index("mean_speed")
+        peer = TGCN(dataset.inputs.shape[2], len(dataset.horizons), dataset.graph, speed)
+        model = cast("MultiTaskModel", peer)
+        options = replace(options, keep_memory=False)
+    module = ForecastModule(model, graph, dataset, options)
     origins = dataset.splits.train.origins(dataset.window, max(dataset.horizons))
     batches = -(-len(origins) // options.batch_size)
-    found = []
-    for name, each in ((PEER, peer), (OURS, model)):
-        module = ForecastModule(cast("MultiTaskModel", each), graph, dataset, options)
-        step = our_step(
-            module,
-            torch.from_numpy(origins),
-            "cpu",
-            schedule=lambda optimiser: torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, options.learning_rate, epochs * batches, pct_start=options.warmup_share
-            ),
+
+    def schedule(optimiser: torch.optim.Optimizer) -> torch.optim.lr_scheduler.OneCycleLR:
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, options.learning_rate, epochs * batches, pct_start=options.warmup_share
         )
-        found.append(Contestant(name, module, repeated(step, batches)))
-    return found
+
+    step = our_step(module, torch.from_numpy(origins), "cpu", schedule=schedule)
+    return Contestant(module, settings, dataset, step, batches)
 
 
-def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
-    """Return a step that takes another so many times."""
-
-    def all_of_them() -> None:
-        for _ in range(times):
-            step()
-
-    return all_of_them
+def test_origins(dataset: Dataset, settings: Settings) -> np.ndarray:
+    """Return where to forecast from on the test span."""
+    minutes = dataset.grid.slice_minutes
+    return scoring_origins(dataset.splits.test, dataset.window, minutes, settings.evaluation)
 
 
-def trained(models: list[Contestant], dataset: Dataset, epochs: int) -> dict[str, Times]:
-    """Train all for ``epochs`` in turn; return the times of their epochs."""
-    rounds = []
-    for epoch in range(1, epochs + 1):
-        rounds.append(in_turn({each.name: each.epoch for each in models}, 1, warm_up=0))
-        for each in models:
-            each.validate(dataset, epoch)
-    return {
-        each.name: Times(tuple(chain.from_iterable(times[each.name].wall for times in rounds)))
-        for each in models
-    }
+def untrained_errors(dataset: Dataset, settings: Settings) -> dict[str, Errors]:
+    """Return the errors of what takes no training."""
+    origins = test_origins(dataset, settings)
+    forecasts = persistence(dataset, origins), historical_average(dataset, origins, settings)
+    return {forecast.name: errors(forecast, dataset, settings) for forecast in forecasts}
 
 
-def scores(
-    forecast: Forecast, dataset: Dataset, settings: Settings
-) -> dict[int, tuple[float, float]]:
+def errors(forecast: Forecast, dataset: Dataset, settings: Settings) -> Errors:
     """Return RMSE and MAE in mph by horizon in minutes, of all steps up to it."""
     rows = score_forecast(
         forecast,
@@ -231,26 +246,28 @@ def scores(
     }
 
 
-def judged(
-    models: list[Contestant], dataset: Dataset, settings: Settings
-) -> dict[str, dict[int, tuple[float, float]]]:
-    """Return the errors on the test span of the models and of what takes no training."""
-    minutes = dataset.grid.slice_minutes
-    origins = scoring_origins(dataset.splits.test, dataset.window, minutes, settings.evaluation)
-    found = {
-        forecast.name: scores(forecast, dataset, settings)
-        for forecast in (
-            persistence(dataset, origins),
-            historical_average(dataset, origins, settings),
-        )
+def trained(steps: Mapping[str, Step], epochs: int) -> dict[str, Times]:
+    """Train all for ``epochs`` in turn; return the times of their epochs without validation."""
+    rounds = []
+    for epoch in range(1, epochs + 1):
+        tasks = {name: partial(step, "train") for name, step in steps.items()}
+        rounds.append(in_turn(tasks, 1, warm_up=0))
+        for step in steps.values():
+            step("validate", epoch)
+    return {
+        name: Times(tuple(chain.from_iterable(times[name].wall for times in rounds)))
+        for name in steps
     }
-    for each in models:
-        assert each.weights is not None
-        each.module.model.load_state_dict(each.weights)
-        speed_kph = each.speed_kph(dataset, origins)
-        forecast = Forecast(each.name, origins, None, None, None, speed_kph)
-        found[f"{each.name} (epoch {each.best_epoch})"] = scores(forecast, dataset, settings)
-    return found
+
+
+def print_errors(found: dict[str, Errors]) -> None:
+    """Print the errors of all."""
+    print("RMSE / MAE in mph of all steps up to the horizon, test span:\n")
+    rows = [
+        {"": name} | {f"{at} min": f"{rmse:.2f} / {mae:.2f}" for at, (rmse, mae) in own.items()}
+        for name, own in found.items()
+    ]
+    print(markdown(pd.DataFrame(rows)))
 
 
 def main() -> None:
@@ -260,40 +277,29 @@ def main() -> None:
     parser.add_argument("--absolute", action="store_true", help="T-GCN forecasts the speed itself")
     given = parser.parse_args()
     settings, dataset = los_loop()
-    models = contestants(dataset, settings, given.epochs, given.absolute)
     print(
         f"Los-loop, {dataset.graph.segments} detectors, window {dataset.window}, "
-        f"{len(dataset.horizons)} horizons, batch {settings.training.batch_size}, float32, "
+        f"{len(dataset.horizons)} horizons, batch {settings.training.batch_size}, float32; "
         f"{given.epochs} epochs each; {machine('torch', 'torch_geometric')}\n"
     )
-    times = trained(models, dataset, given.epochs)
-    print(times_table("an epoch of training", times, PEER), flush=True)
-    found = judged(models, dataset, settings)
-    print("RMSE / MAE in mph of all steps up to the horizon, test span:\n")
-    rows = [
-        {"": name} | {f"{at} min": f"{rmse:.2f} / {mae:.2f}" for at, (rmse, mae) in own.items()}
-        for name, own in found.items()
-    ]
-    print(markdown(pd.DataFrame(rows)))
-    theirs, ours = list(found.values())[-2:]
-    worst = max(ours[at][0] / theirs[at][0] for at in ours)
-    against = f"{PEER}, width {WIDTH}"
+    found = untrained_errors(dataset, settings)
+    makers = {
+        name: partial(contestant, name, given.epochs, given.absolute) for name in (PEER, OURS)
+    }
+    with apart(makers) as steps:
+        times = trained(steps, given.epochs)
+        print(times_table("an epoch of training", times, PEER, "ms"), flush=True)
+        judged = {name: cast("Errors", step("judge")) for name, step in steps.items()}
+        best = {name: step("best") for name, step in steps.items()}
+    print_errors(found | {f"{name} (epoch {best[name]})": own for name, own in judged.items()})
+    worst = max(judged[OURS][at][0] / judged[PEER][at][0] for at in judged[OURS])
+    against, ratio = f"{PEER}, width {WIDTH}", times[PEER].median / times[OURS].median
+    what = f"its speed RMSE after {given.epochs} epochs, at the horizon where it is worst"
     print(
         asked_table(
             [
-                Asked(
-                    "an epoch on Los-loop, `gcn` simple",
-                    against,
-                    FASTER,
-                    times[PEER].median / times[OURS].median,
-                ),
-                Asked(
-                    f"its speed RMSE after {given.epochs} epochs, the horizon where it is worst",
-                    against,
-                    1.0,
-                    worst,
-                    at_least=False,
-                ),
+                Asked("an epoch on Los-loop, `gcn` simple", against, FASTER, ratio),
+                Asked(what, against, 1.0, worst, at_least=False),
             ]
         )
     )

@@ -128,14 +128,17 @@ def apart(makers: Mapping[str, Callable[[], Step]]) -> Iterator[dict[str, Step]]
     """
     context = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
+    workers = []
     for name, make in makers.items():
         ends[name], theirs = context.Pipe()
-        context.Process(target=_serve, args=(make, theirs), daemon=True).start()
+        workers.append(context.Process(target=_serve, args=(make, theirs), daemon=True))
+        workers[-1].start()
         theirs.close()
         ends[name].recv()  # one is made after the other
     yield {name: partial(_ask, end) for name, end in ends.items()}
-    for end in ends.values():
+    for end, worker in zip(ends.values(), workers, strict=True):
         end.close()
+        worker.join()
 
 
 def process(arguments: Sequence[str], ends: Sequence[int] = (0,)) -> None:

@@ -70,7 +70,7 @@ BENCHMARKS = (
     Benchmark("gat_layer"),
     Benchmark("los_loop_tgcn", quick=("--epochs", "1")),
     Benchmark("prediction", quick=("--segments", "5000", "gcn-simple")),
-    Benchmark("country", quick=("--work", "50000", "12000", "24000")),
+    Benchmark("country", quick=("--work", "20000", "--tile", "5000", "5000", "10000")),
     Benchmark("matching"),
     Benchmark("slicing", ("5",), ("0.2",)),
     Benchmark("many_fixes", ("--fixes", "2000000"), ("--fixes", "100000")),

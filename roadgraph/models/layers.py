@@ -55,9 +55,9 @@ class GCNConv(MessagePassing):
         return answer
 
     def _sums_first(self, x: torch.Tensor) -> bool:
-        """Return whether less is summed over neighbours in all, forward and backward, before W."""
+        """Return whether no more is summed over neighbours, forward and backward, before W."""
         before = self.in_features * (1 + (torch.is_grad_enabled() and x.requires_grad))
-        return before < self.out_features * (1 + torch.is_grad_enabled())
+        return before <= self.out_features * (1 + torch.is_grad_enabled())
 
     def message_and_aggregate(
         self, edge_index: torch.Tensor | None, x: torch.Tensor, operator: Operator

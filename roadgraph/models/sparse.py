@@ -57,8 +57,7 @@ def product_by_blocks(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         slices = max(BLOCK_BYTES // max(x[:, 0].nbytes, 1), 1)
         for block, of_block in zip(x.split(slices, 1), answer.split(slices, 1), strict=True):
             target = of_block.flatten(1)
-            # What is added counts as nothing; with another tensor, or without ``out``, torch
-            # would write zeros first, then the product, and copy it.
+            # With another tensor, or without ``out``, torch would write zeros first and copy.
             torch.addmm(target, matrix, block.flatten(1), beta=0, out=target)
         return answer
 
@@ -104,8 +103,8 @@ def attention_sums(weights: torch.Tensor, x: torch.Tensor, gather: HeadBlocks) -
     answer = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     with torch.autocast(x.device.type, enabled=False):
         for place in range(x.shape[1]):
-            product = gather.matrix(weights[:, place]) @ x[:, place].flatten(0, 1)
-            answer[:, place] = product.view_as(answer[:, place])
+            matrix = gather.matrix(weights[:, place])
+            _multiply_into(answer[:, place], matrix, x[:, place].flatten(0, 1))
     return answer
 
 
@@ -126,6 +125,14 @@ def attention_gradients(
                 gather.matrix(weights[:, place]), pull, x[:, place].flatten(0, 1).T, beta=0.0
             )
             of_weights[:, place] = gather.by_pair(sampled.values(), weights[:, place])
-            product = scatter.matrix(weights[:, place]) @ pull
-            of_x[:, place] = product.view_as(of_x[:, place])
+            _multiply_into(of_x[:, place], scatter.matrix(weights[:, place]), pull)
     return of_weights, of_x
+
+
+def _multiply_into(target: torch.Tensor, matrix: torch.Tensor, x: torch.Tensor) -> None:
+    """Write ``matrix @ x`` into ``target [N, heads, C]``."""
+    if target.is_contiguous() and x.device.type == "cpu":
+        rows = target.flatten(0, 1)
+        torch.addmm(rows, matrix, x, beta=0, out=rows)
+    else:
+        target.copy_((matrix @ x).view_as(target))

@@ -208,7 +208,7 @@ def test_a_training_over_tiles_validates_on_all_of_them() -> None:
 
 
 def test_over_tiles_the_data_may_stay_on_the_host() -> None:
-    options = {"hidden_share": 0.3, "quality_weights": True, "max_epochs": 1}
+    options: dict[str, Any] = {"hidden_share": 0.3, "quality_weights": True, "max_epochs": 1}
     there, here = (fit(dataset(), settings_for(data_on=on, **options)) for on in ("device", "host"))
     assert here.history[0]["val_loss"] == there.history[0]["val_loss"]
     for name, value in here.model.state_dict().items():
