@@ -1,13 +1,13 @@
 """Cost a segment and memory at its peak, from a town to a country.
 
-    python benchmarks/country.py [--model gcn --size enhanced --work 1000000 --tile 50000] [SEGMENTS ...]
+    python benchmarks/country.py [--model gcn] [--size enhanced] [--tile 50000] [SEGMENTS ...]
 
 A made city of 10,000, 100,000 and 1,000,000 segments, each in a process of its own, one after the
-other: an epoch of `fit`, the product's own training, over as many slices as make a million cells in
-all, with a validation on as many, and a forecast from the newest slices to the table of answers.
-Each goes once to warm up. Prints the cost a segment and slice, what it is times that of the
-smallest city, and the memory of the process at its peak, with the data in it. The road graph is cut
-into parts of at most `--tile` segments and their halos.
+other: an epoch of `fit`, the product's own training, over as many slices as make half a million
+cells in all (one at least), with a validation on as many, and a forecast from the newest slices to
+the table of answers. Each goes once to warm up. Prints the cost a segment and slice, what it is
+times that of the smallest city, and the memory of the process at its peak, with the data in it. The
+road graph is cut into parts of at most `--tile` segments and their halos.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("segments", nargs="*", type=int, default=SEGMENTS)
     parser.add_argument("--model", default="gcn")
     parser.add_argument("--size", default="enhanced")
-    parser.add_argument("--work", type=int, default=1_000_000, help="cells of an epoch")
+    parser.add_argument("--work", type=int, default=500_000, help="cells of an epoch")
     parser.add_argument("--tile", type=int, default=50_000, help="training.tile_segments")
     parser.add_argument("--alone", choices=(TRAINING, FORECAST), help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -28,7 +28,8 @@ from torch.nn import functional
 from torch_geometric.nn import GATConv as PyGGATConv
 
 from roadgraph.models import layers
-from roadgraph.models.graph import HeadPairs, csr_matrix
+from roadgraph.models.edge_index import csr_matrix
+from roadgraph.models.graph import HeadPairs
 from roadgraph.models.sparse import attention_product
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@
 Both are trained on the same dataset, labels, windows, horizons, batches, order of batches, speed
 loss, optimiser and learning rates, for the same number of epochs, in turn, each in a process of its
 own; of each, the weights of the epoch with the lowest speed error in validation are judged on the
-test span, by the errors that the T-GCN paper shows.
+test span, by the errors that the T-GCN paper shows. `gcn` is then trained once more from the start,
+for as many epochs as the peer's time allows.
 T-GCN (Zhao et al. 2019, arXiv 1811.05320) is written with PyG's `GCNConv` as in
 PyTorch Geometric Temporal: a GRU whose gates read a graph convolution of the slice. Its graph holds
 the same links both ways, normalised once. It forecasts the change from the window's last speed as
@@ -62,6 +63,7 @@ WIDTH = 64
 GATES = ("update_gate", "reset_gate", "candidate")
 OURS, PEER = "gcn-simple", "T-GCN, written with PyG"
 FASTER = 10.0
+LONGEST = 40  # epochs that fit into the peer's time are more; these are enough to be past the best
 
 
 class TGCN(nn.Module):
@@ -289,20 +291,28 @@ def main() -> None:
     with apart(makers) as steps:
         times = trained(steps, given.epochs)
         print(times_table("an epoch of training", times, PEER, "ms"), flush=True)
-        judged = {name: cast("Errors", step("judge")) for name, step in steps.items()}
-        best = {name: step("best") for name, step in steps.items()}
-    print_errors(found | {f"{name} (epoch {best[name]})": own for name, own in judged.items()})
-    worst = max(judged[OURS][at][0] / judged[PEER][at][0] for at in judged[OURS])
+        judged = {name: judged_best(name, step) for name, step in steps.items()}
+    epochs = min(int(sum(times[PEER].wall) / times[OURS].median), LONGEST)
+    with apart({OURS: partial(contestant, OURS, epochs, given.absolute)}) as steps:
+        trained(steps, epochs)
+        longer = judged_best(OURS, steps[OURS])
+    named = {**judged, "longer": (f"{longer[0]} of {epochs}, no longer in time", longer[1])}
+    print_errors(found | dict(named.values()))
     against, ratio = f"{PEER}, width {WIDTH}", times[PEER].median / times[OURS].median
-    what = f"its speed RMSE after {given.epochs} epochs, at the horizon where it is worst"
-    print(
-        asked_table(
-            [
-                Asked("an epoch on Los-loop, `gcn` simple", against, FASTER, ratio),
-                Asked(what, against, 1.0, worst, at_least=False),
-            ]
-        )
-    )
+    asked = [Asked("an epoch on Los-loop, `gcn` simple", against, FASTER, ratio)]
+    for what, own in (
+        (f"its speed RMSE after {given.epochs} epochs", judged[OURS][1]),
+        (f"the same after {epochs}, which took no longer than the peer's", longer[1]),
+    ):
+        worst = max(own[at][0] / judged[PEER][1][at][0] for at in own)
+        where = f"{what}, at the horizon where it is worst"
+        asked.append(Asked(where, against, 1.0, worst, at_least=False))
+    print(asked_table(asked))
+
+
+def judged_best(name: str, step: Step) -> tuple[str, Errors]:
+    """Return the name of a trained model with its best epoch, and its errors on the test span."""
+    return f"{name} (epoch {step('best')})", cast("Errors", step("judge"))
 
 
 if __name__ == "__main__":

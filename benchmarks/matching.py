@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from roadgraph.settings import Settings
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
-REPEATS = 5
+REPEATS = 3
 SLICE_MINUTES = 15
 MANY_VEHICLES = 3
 

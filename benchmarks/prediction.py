@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from roadgraph.models.graph import Graph
     from roadgraph.network.network import Network
 
-RUNS = 5
-MODELS = ("gcn-enhanced", "gcn-simple", "roadnet-simple", "mlp-simple")
+RUNS = 3
+MODELS = ("gcn-enhanced", "roadnet-simple", "mlp-simple")
 AGAINST_PYG = ("gcn", "gat")
 FASTER, WHOLE_S, START_UP = 4.0, 1.0, 1.5
 SAMPLE = Path("data/work/sample")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Maker = Callable[[], Callable[[], object]]
 
 SEGMENTS, BATCH, SLICES = 5_000, 16, 60
-WARM_UP = 2
+WARM_UP = 1
 GRAPH_MODELS = ("gcn", "gat")
 ON_CPU = {"gcn": 6.0, "gat": 2.5}  # times as fast as PyG
 ON_GPU = {"gcn": 6.0, "gat": 3.0}

@@ -269,6 +269,7 @@ def _key_of_data(dataset: Dataset, judge: Judge, roads: Roads, settings: Setting
         dataset.graph.source,
         dataset.graph.target,
         dataset.graph.weight,
+        *places_of_tiles(dataset, settings),
         *(array for each in labels for array in (each.congestion, each.rush_hour, each.speed_kph)),
     ]
     evaluation = asdict(judge.settings)

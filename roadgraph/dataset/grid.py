@@ -72,24 +72,49 @@ def grid_from_slices(
         DataError: no row, a segment that the network does not have, a time off the slices'
             clock, or two rows for one cell.
     """
-    times, row, column = _places(slices, segment_ids, slice_minutes, first)
+    found = pc.index_in(slices["segment_id"], value_set=pa.array(segment_ids, pa.string()))
+    places = pc.fill_null(found, -1).to_numpy()
+    return grid_from_places(slices, places, tuple(segment_ids), slice_minutes, first)
+
+
+def grid_from_places(
+    slices: pa.Table,
+    places: np.ndarray,
+    segment_ids: tuple[str, ...],
+    slice_minutes: int,
+    first: pd.Timestamp | None = None,
+) -> SliceGrid:
+    """Return the grid of :func:`grid_from_slices`, from rows whose segments were looked up before.
+
+    Args:
+        slices: as there, ``R`` rows.
+        places: ``[R]`` place of each row's segment in ``segment_ids``, -1 where it has none.
+        segment_ids, slice_minutes, first: as there.
+
+    Raises:
+        DataError: as there.
+    """
+    times, row, column = _cells(slices, places, segment_ids, slice_minutes, first)
     shape = (len(times), len(segment_ids))
     measured = np.full((*shape, len(MEASURED_FEATURES)), np.nan, dtype=np.float32)
     for place, name in enumerate(MEASURED_FEATURES):
         measured[row, column, place] = slices[name].to_numpy()
     observed = np.zeros(shape, dtype=bool)
     observed[row, column] = True
-    return SliceGrid(tuple(segment_ids), times, slice_minutes, measured, observed)
+    return SliceGrid(segment_ids, times, slice_minutes, measured, observed)
 
 
-def _places(
-    table: pa.Table, segment_ids: list[str], slice_minutes: int, first: pd.Timestamp | None
+def _cells(
+    table: pa.Table,
+    places: np.ndarray,
+    segment_ids: tuple[str, ...],
+    slice_minutes: int,
+    first: pd.Timestamp | None,
 ) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray]:
     """Return the regular clock ``[T]`` and the row and column of every row of ``table``."""
     if not len(table):
         raise DataError("no slice: no vehicle was seen on any segment")
-    found = pc.index_in(table["segment_id"], value_set=pa.array(segment_ids, pa.string()))
-    column = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    column = places.astype(np.int64)
     if (column < 0).any():
         stranger = table["segment_id"][int((column < 0).argmax())].as_py()
         raise DataError(

@@ -67,39 +67,47 @@ class Preparation:
         return float(self.std[0])
 
     def inputs(
-        self, grid: SliceGrid, zone: ZoneInfo, left_out: np.ndarray | None = None
+        self,
+        grid: SliceGrid,
+        zone: ZoneInfo,
+        left_out: np.ndarray | None = None,
+        first: int = 0,
     ) -> np.ndarray:
-        """Return the scaled input channels, ``[T, N, C]`` float32.
+        """Return the scaled input channels, ``[T - first, N, C]`` float32.
 
         Args:
             grid: measured features.
             zone: the city's time zone.
             left_out: ``[S, N]`` typical speeds for the first ``S`` slices in place of the
                 history's: those of the training span, each without its own cell.
+            first: slice to begin with; those before it only stand in for what it does not have.
         """
-        scaled = self._raw(grid, zone, left_out)
+        scaled = self._raw(grid, zone, left_out, first)
         scaled -= self.mean
         scaled /= self.std
         return scaled.astype(np.float32, copy=False)
 
-    def _raw(self, grid: SliceGrid, zone: ZoneInfo, left_out: np.ndarray | None) -> np.ndarray:
+    def _raw(
+        self, grid: SliceGrid, zone: ZoneInfo, left_out: np.ndarray | None, first: int
+    ) -> np.ndarray:
         steps, segments = grid.observed.shape
         clock = clock_from(grid.slice_starts[0], steps + self.reach, grid.slice_minutes)
-        typical = self.history.at(clock, zone).copy()  # [T + reach, N]
+        typical = self.history.at(clock, zone)  # [T + reach, N]
         if left_out is not None:
             typical[: len(left_out)] = left_out
         kept = [name in self.channels for name in CLOCK_FEATURES]
-        features = clock_features(grid.slice_starts, zone)[:, kept]
+        features = clock_features(grid.slice_starts[first:], zone)[:, kept]
         blocks = [
-            self._filled(grid, typical[:steps]),
-            np.broadcast_to(features[:, None], (steps, segments, features.shape[1])),
+            self._filled(grid, typical[:steps])[first:],
+            np.broadcast_to(features[:, None], (len(features), segments, features.shape[1])),
         ]
         if OBSERVED_CHANNEL in self.channels:
-            blocks.append(grid.observed[:, :, None].astype(np.float32))
+            blocks.append(grid.observed[first:, :, None].astype(np.float32))
         if HISTORY_CHANNELS[0] in self.channels:
-            blocks.append(np.stack([typical[:steps], typical[self.reach :]], axis=2))
+            ahead = typical[self.reach + first :]
+            blocks.append(np.stack([typical[first:steps], ahead], axis=2))
         if STATIC_FEATURES[0] in self.channels:
-            blocks.append(np.broadcast_to(self.statics[None], (steps, *self.statics.shape)))
+            blocks.append(np.broadcast_to(self.statics, (len(features), *self.statics.shape)))
         return np.concatenate(blocks, axis=2)
 
     def _filled(self, grid: SliceGrid, typical: np.ndarray) -> np.ndarray:

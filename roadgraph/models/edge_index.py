@@ -67,10 +67,34 @@ def csr_of_links(
     edge_index: torch.Tensor, edge_weight: torch.Tensor, segments: int
 ) -> torch.Tensor:
     """Return the ``[N, N]`` CSR matrix whose rows are sources; weights of one link are added."""
+    # torch's own coalesce() gives the same in three times the time.
+    pairs, order = torch.sort(edge_index[0] * segments + edge_index[1], stable=True)
+    values = edge_weight[order]
+    links, place = torch.unique_consecutive(pairs, return_inverse=True)
+    if len(links) < len(pairs):
+        values = values.new_zeros(len(links)).index_add_(0, place, values)
+    rows = links // segments
+    return csr_matrix(row_begins(rows, segments), links - rows * segments, values, segments)
+
+
+def row_begins(rows: torch.Tensor, size: int) -> torch.Tensor:
+    """Return where each of ``size`` rows begins, ``[size + 1]``, for entries in ``rows [E]``."""
+    begins = rows.new_zeros(size + 1)
+    begins[1:] = torch.bincount(rows, minlength=size).cumsum(0)
+    return begins
+
+
+def csr_matrix(
+    rows: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, size: int
+) -> torch.Tensor:
+    """Return the square CSR matrix, without torch's words on how young its sparse matrices are.
+
+    Its indices are of 32 bits, which is what the products want: MKL has them copied otherwise, a
+    third of the time of a product.
+    """
+    rows, columns = rows.int(), columns.int()
     with warnings.catch_warnings():
-        # torch announces that its sparse matrices are young; the tests hold them to PyG's numbers.
+        # The tests hold the products to PyG's numbers.
         warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support is in beta.*")
         warnings.filterwarnings("ignore", message=".*Sparse invariant checks.*")
-        size = (segments, segments)
-        links = torch.sparse_coo_tensor(edge_index, edge_weight, size, check_invariants=False)
-        return links.coalesce().to_sparse_csr()
+        return torch.sparse_csr_tensor(rows, columns, values, (size, size), check_invariants=False)

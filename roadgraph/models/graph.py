@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 
 from roadgraph.models.edge_index import (
+    csr_matrix,
     csr_of_links,
+    row_begins,
     strongest_links,
     symmetric_weights,
     weight_into,
@@ -61,8 +63,8 @@ class HeadBlocks:
     """The pattern of a ``[N * heads, N * heads]`` CSR matrix: a pair's weight, once a head.
 
     Attributes:
-        rows: ``[N * heads + 1]`` where the rows begin; row ``i * heads + h``.
-        columns: ``[E * heads]``.
+        rows: ``[N * heads + 1]`` int32 where the rows begin; row ``i * heads + h``.
+        columns: ``[E * heads]`` int32.
         place: ``[E * heads]`` which of the flattened weights ``[E, heads]`` stands there.
         inverse: ``[E * heads]``, the way back.
     """
@@ -119,12 +121,14 @@ class Neighbours:
 
     def cut(self, places: torch.Tensor, inside: torch.Tensor) -> Neighbours:
         """Return the pairs with both ends among ``places``; ``inside`` as in :func:`_cut`."""
-        begins = torch.searchsorted(self.target, places)
-        ends = torch.searchsorted(self.target, places, right=True)
-        row, pair = _entries(begins, ends)
+        row, pair = _entries(self._begins[places], self._begins[places + 1])
         source = inside[self.source[pair]]
         kept = source >= 0
         return Neighbours(source[kept], row[kept], len(places))
+
+    @cached_property
+    def _begins(self) -> torch.Tensor:
+        return row_begins(self.target, self.segments)
 
     def of_heads(self, heads: int) -> HeadPairs:
         """Return the pairs for attention of ``heads`` heads; made once, as the graph is static."""
@@ -139,17 +143,6 @@ class Neighbours:
         return self._of_heads[heads]
 
 
-def csr_matrix(
-    rows: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, size: int
-) -> torch.Tensor:
-    """Return the square CSR matrix, without torch's words on how young its sparse matrices are."""
-    with warnings.catch_warnings():
-        # The tests hold the products to PyG's numbers.
-        warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support is in beta.*")
-        warnings.filterwarnings("ignore", message=".*Sparse invariant checks.*")
-        return torch.sparse_csr_tensor(rows, columns, values, (size, size), check_invariants=False)
-
-
 def _head_blocks(
     rows: torch.Tensor, columns: torch.Tensor, segments: int, heads: int
 ) -> HeadBlocks:
@@ -157,9 +150,8 @@ def _head_blocks(
     row = (rows[:, None] * heads + head).flatten()  # [E * heads]
     column = (columns[:, None] * heads + head).flatten()
     place = torch.argsort(row, stable=True)
-    begins = torch.zeros(segments * heads + 1, dtype=torch.int64, device=rows.device)
-    begins[1:] = torch.bincount(row, minlength=segments * heads).cumsum(0)
-    return HeadBlocks(begins, column[place], place, torch.argsort(place))
+    begins = row_begins(row, segments * heads)
+    return HeadBlocks(begins.int(), column[place].int(), place, torch.argsort(place))
 
 
 @dataclass(frozen=True)
@@ -236,18 +228,18 @@ def _cut(matrix: torch.Tensor, places: torch.Tensor, inside: torch.Tensor) -> to
     begins = matrix.crow_indices()
     row, entry = _entries(begins[places], begins[places + 1])
     column = inside[matrix.col_indices()[entry]]
-    kept = column >= 0
-    row, column, values = row[kept], column[kept], matrix.values()[entry[kept]]
-    order = torch.argsort(row * len(places) + column)
-    rows = begins.new_zeros(len(places) + 1)
-    rows[1:] = torch.bincount(row, minlength=len(places)).cumsum(0)
-    columns = column[order].to(begins.dtype)
-    return csr_matrix(rows, columns, values[order], len(places))
+    (kept,) = torch.nonzero(column >= 0, as_tuple=True)
+    row = row[kept]
+    pairs, order = torch.sort(row * len(places) + column[kept])
+    values = matrix.values()[entry[kept[order]]]
+    # The rows were sorted before; within them it is the columns that change places.
+    columns = pairs - row * len(places)
+    return csr_matrix(row_begins(row, len(places)), columns, values, len(places))
 
 
 def _entries(begins: torch.Tensor, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return every row from ``begins [M]`` to ``ends [M]``, and each of its entries."""
-    counts = ends - begins
+    counts = (ends - begins).long()
     row = torch.repeat_interleave(counts)
     before = counts.cumsum(0) - counts
     entry = torch.arange(len(row), device=row.device) + (begins - before)[row]

@@ -122,7 +122,7 @@ class GATConv(MessagePassing):
                 edge_index = torch.stack([neighbours.source, neighbours.target])
                 alpha = self.edge_updater(edge_index, alpha=(heard, hearing))  # [E, B, heads]
                 gathered = self.propagate(pairs.adjacency, x=features, alpha=alpha, pairs=pairs)
-            return gathered.flatten(2).add_(self.bias)
+            return gathered.flatten(2) + self.bias
 
     def _weights(self) -> torch.Tensor:
         """Return ``W``, ``a_s W`` and ``a_t W`` of all heads, one below the other."""

@@ -140,8 +140,8 @@ class MultiTaskModel(nn.Module):
         features = self.embed(features, graph)
         answers = {}
         for task in self.tasks:
-            # [N, B, width] -> [N, B, H * outputs] -> [B, H, N, outputs]
-            answer = getattr(self, f"{task}_head")(features)
+            # [N * B, width] -> [N * B, H * outputs] -> [B, H, N, outputs]
+            answer = getattr(self, f"{task}_head")(features.flatten(0, 1))
             answer = answer.view(segments, batch, self.horizons, OUTPUTS[task])
             answers[task] = answer.permute(1, 2, 0, 3)
         if "speed" in answers:
@@ -199,9 +199,9 @@ class SimpleMultiTaskGNN(LayeredModel):
 
     def _build_layers(self, layer: Layer) -> None:
         self.fc1 = layer(self.in_features, self.WIDTH)
-        self.relu1 = nn.ReLU(inplace=True)
+        self.relu1 = nn.ReLU()
         self.fc2 = layer(self.WIDTH, self.WIDTH)
-        self.relu2 = nn.ReLU(inplace=True)
+        self.relu2 = nn.ReLU()
 
     def _head(self, outputs: int) -> nn.Module:
         return nn.Linear(self.WIDTH, outputs)
@@ -263,6 +263,7 @@ class EnhancedMultiTaskGNN(LayeredModel):
     def _block(self, number: int, x: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Layer, norm over all segments and slices, ReLU, dropout; ``[N, B, 128]``."""
         x = getattr(self, f"fc{number}")(x, graph)
-        x = getattr(self, f"bn{number}")(x.flatten(0, 1)).view_as(x)
-        activated: torch.Tensor = self.dropout(getattr(self, f"relu{number}")(x))
-        return activated
+        # On rows, not on a view of them: what is done to a view in place is copied for its gradient.
+        rows = getattr(self, f"bn{number}")(x.flatten(0, 1))
+        activated: torch.Tensor = self.dropout(getattr(self, f"relu{number}")(rows))
+        return activated.view_as(x)

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from roadgraph.models.graph import HeadBlocks, HeadPairs, Operator, csr_matrix
+from roadgraph.models.edge_index import csr_matrix
+from roadgraph.models.graph import HeadBlocks, HeadPairs, Operator
 from roadgraph.models.sparse import attention_gradients, attention_sums, product_by_blocks
 
 PIECES = 3  # of a CSR matrix

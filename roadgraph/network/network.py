@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from roadgraph.errors import DataError
@@ -43,7 +45,7 @@ class Network:
     @property
     def segment_ids(self) -> list[str]:
         """The ids of the ``N`` segments in their order."""
-        return list(self.segments["segment_id"])
+        return self.segments["segment_id"].tolist()
 
     @property
     def has_geometry(self) -> bool:
@@ -52,23 +54,29 @@ class Network:
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over segment ids and links: what a trained model depends on."""
-        pairs = zip(self.links["from_segment"], self.links["to_segment"], strict=True)
-        weights = self.links["weight"].round(9).astype(str)
-        return fingerprint(
-            [
-                *self.segment_ids,
-                "links",
-                *(f"{a}>{b}:{w}" for (a, b), w in zip(pairs, weights, strict=True)),
-            ]
-        )
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        links = self.links
+        # A list's texts are gone through ten times as fast as a column's.
+        sources, targets = links["from_segment"].tolist(), links["to_segment"].tolist()
+        weights = links["weight"].round(9).astype(str).tolist()
+        ways = zip(sources, targets, weights, strict=True)
+        return fingerprint([*self.segment_ids, "links", *(f"{a}>{b}:{w}" for a, b, w in ways)])
 
     def link_indices(self) -> pd.DataFrame:
         """Return ``links`` as places in the segments' order: columns ``source``, ``target``."""
-        place = {segment: index for index, segment in enumerate(self.segment_ids)}
+        ids = pa.array(self.segment_ids, pa.large_string())
+
+        def places(column: str) -> np.ndarray:
+            named = pa.array(self.links[column].tolist(), pa.large_string())
+            return pc.index_in(named, value_set=ids).to_numpy().astype(np.int64)
+
         return pd.DataFrame(
             {
-                "source": self.links["from_segment"].map(place).astype("int64"),
-                "target": self.links["to_segment"].map(place).astype("int64"),
+                "source": places("from_segment"),
+                "target": places("to_segment"),
                 "weight": self.links["weight"].astype("float64"),
             }
         )
@@ -107,7 +115,8 @@ def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str
                 f"segment '{bad['segment_id'].iloc[0]}' has {column} {bad[column].iloc[0]} "
                 f"({len(bad)} such rows); it must be above 0"
             )
-    unknown = set(links["from_segment"]).union(links["to_segment"]) - set(ids)
+    named = {*links["from_segment"].tolist(), *links["to_segment"].tolist()}
+    unknown = named - set(ids.tolist())
     if unknown:
         faults.append(f"a link names segment '{min(unknown)}', which does not exist")
     if faults:

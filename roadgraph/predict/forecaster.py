@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roadgraph.calendar import city_zone, clock_from
-from roadgraph.dataset.grid import SliceGrid, grid_from_slices
+from roadgraph.dataset.grid import SliceGrid, grid_from_places
 from roadgraph.errors import BundleError
 from roadgraph.predict.answer_table import Circumstances, answer_table
 from roadgraph.predict.observations import Observations
@@ -56,6 +57,10 @@ class Forecaster:
         """
         ids = pa.array(network.segment_ids, pa.string())
         return cls(bundle, parts_of(bundle, network, beside), ids)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.segment_ids.to_pylist())
 
     @property
     def step(self) -> pd.Timedelta:
@@ -128,9 +133,8 @@ class Forecaster:
     def _window(self, observations: Observations, end: pd.Timestamp) -> SliceGrid:
         """Return the slices that a model looks at, up to the newest with any observation."""
         first = end - self.slices * self.step
-        rows = observations.between(first, end)
-        minutes = self.bundle.slice_minutes
-        return grid_from_slices(rows, self.segment_ids.to_pylist(), minutes, first)
+        rows, places = observations.between(first, end)
+        return grid_from_places(rows, places, self._names, self.bundle.slice_minutes, first)
 
     def _said(self, grid: SliceGrid, at: pd.Timestamp, late: int) -> tuple[Forecast, np.ndarray]:
         """Return the answers of all parts and which horizons, ``[H]`` bool, the models reach."""
@@ -192,8 +196,9 @@ def _answers(
     if typical is not None and beyond:
         return typical, np.zeros(len(horizons), dtype=bool)
     own = grid if len(part.places) == len(grid.segment_ids) else _columns(grid, part.places)
-    inputs = bundle.preparation.inputs(own, city_zone(bundle.timezone))
-    origin = np.array([len(own.slice_starts) - 1])
+    first = len(own.slice_starts) - bundle.window
+    inputs = bundle.preparation.inputs(own, city_zone(bundle.timezone), first=first)
+    origin = np.array([bundle.window - 1])
     given = answers(bundle.model, part.tiles, inputs, origin, bundle.window, bundle.preparation)
     said = bundle.adjustments.forecast(bundle.title, origin, given)
     if typical is None:

@@ -95,10 +95,13 @@ class Observations:
             )
         return pd.Timestamp(self.starts[ended - 1], tz="UTC") + self.step
 
-    def between(self, first: pd.Timestamp, end: pd.Timestamp) -> pa.Table:
-        """Return the slices that begin at ``first`` or later and end by ``end``."""
-        begin = self._first_row_from(first)
-        return self.slices.slice(begin, self._first_row_from(end) - begin)
+    def between(self, first: pd.Timestamp, end: pd.Timestamp) -> tuple[pa.Table, np.ndarray]:
+        """Return the slices that begin at ``first`` or later and end by ``end``, and their places.
+
+        The places are those of :attr:`places`.
+        """
+        begin, stop = self._first_row_from(first), self._first_row_from(end)
+        return self.slices.slice(begin, stop - begin), self.places[begin:stop]
 
     def segment_ages_min(self, at: pd.Timestamp) -> np.ndarray:
         """Return the age at ``at`` of each segment's newest observation, ``[N]`` int32 in minutes.

@@ -53,13 +53,16 @@ class Part:
         digest: str = "",
     ) -> Part:
         """Return the part of ``bundle`` on ``network``, which is ``whole`` or lies in it."""
-        trained = set(bundle.segment_ids)
-        new = np.array([segment not in trained for segment in network.segment_ids])
+        ids = network.segment_ids
+        new = _are_new(ids, bundle)
         fitting = grown_bundle(bundle, network) if new.any() else bundle
+        places = np.arange(len(ids))
+        if network is not whole:
+            places = pd.Index(whole.segment_ids).get_indexer(pd.Index(ids))
         return cls(
             fitting,
             fitting.tiles(road_graph_of(network)),
-            pd.Index(whole.segment_ids).get_indexer(pd.Index(network.segment_ids)),
+            places,
             answered,
             new,
             digest,
@@ -104,9 +107,8 @@ def parts_of(bundle: Bundle, network: Network, beside: Path | None = None) -> tu
     everywhere = np.ones(len(network.segment_ids), dtype=bool)
     if not difference:
         return (Part.of(bundle, network, network, everywhere),)
-    trained = set(bundle.segment_ids)
-    is_new = np.array([segment not in trained for segment in network.segment_ids])
-    if int((~is_new).sum()) < len(trained) or not is_new.any():
+    is_new = _are_new(network.segment_ids, bundle)
+    if int((~is_new).sum()) < len(bundle.segment_ids) or not is_new.any():
         raise BundleError(
             f"{bundle.title} was trained on another network: {difference}; train a model on this "
             "one: roadgraph train, then roadgraph promote, or take a registered model that was: "
@@ -127,6 +129,12 @@ def parts_of(bundle: Bundle, network: Network, beside: Path | None = None) -> tu
     logger.warning("%s; %s forecasts them", told, other.title)
     kept = np.ones(len(old.segment_ids), dtype=bool)
     return Part.of(bundle, old, network, kept), Part.of(other, network, network, is_new, digest)
+
+
+def _are_new(segment_ids: list[str], bundle: Bundle) -> np.ndarray:
+    """Return which segments were added since ``bundle`` was trained, ``[N]`` bool."""
+    trained = set(bundle.segment_ids)
+    return np.array([segment not in trained for segment in segment_ids])
 
 
 def _has_embedding(bundle: Bundle) -> bool:

@@ -167,8 +167,8 @@ class TrainingSettings:
         Setting(
             "train over tiles of the road graph of at most so many segments, cut by place, each "
             "with the neighbours that the layers hear, for networks larger than a city; to "
-            "attention and roadnet's hubs a tile is then the whole city, in prediction too; 0: the "
-            "whole graph at once",
+            "attention and roadnet's hubs a tile is then the whole city, in prediction too, and to "
+            "batch norm in training; 0: the whole graph at once",
             "segments",
             0,
             10_000_000,

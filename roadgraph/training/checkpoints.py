@@ -77,14 +77,14 @@ def training_fingerprint(dataset: Dataset, settings: Settings) -> str:
         dataset.inputs, labels.congestion, labels.rush_hour, labels.speed_kph,
         dataset.grid.measured, roads.source, roads.target, roads.weight,
         *((dataset.unseen_inputs,) if settings.training.hidden_share else ()),
-        *_places_of_tiles(dataset, settings),
+        *places_of_tiles(dataset, settings),
     ):  # fmt: skip
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(memoryview(np.ascontiguousarray(array).data).cast("B"))
     return digest.hexdigest()
 
 
-def _places_of_tiles(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, ...]:
+def places_of_tiles(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, ...]:
     """Return what else tiles of the road graph depend on."""
     midpoints_m = dataset.graph.midpoints_m
     return () if midpoints_m is None or not settings.training.tile_segments else (midpoints_m,)

@@ -33,7 +33,7 @@ def compile_mode(options: TrainingSettings, device: str, steps: int, tiles: int)
     time is in matrix products, sparse ones among them, that stay what they are.
 
     Args:
-        options: ``compile``, ``recompute_activations`` and ``devices`` are used.
+        options: ``compile``, ``recompute_activations`` and ``accumulate`` are used.
         device: ``cpu`` or ``gpu``.
         steps: of the whole training at most.
         tiles: of the road graph.
@@ -56,6 +56,11 @@ def compile_mode(options: TrainingSettings, device: str, steps: int, tiles: int)
         raise SettingsError(
             f"{asked}: what is computed anew for its gradient cannot be compiled; use "
             "training.recompute_activations=false or training.compile=off"
+        )
+    if options.compile == "cuda_graphs" and options.accumulate > 1:
+        raise SettingsError(
+            f"{asked}: a captured step writes its gradients to the same place every time; use "
+            "training.accumulate=1 or training.compile=on"
         )
     if device == "cpu" and options.compile == "cuda_graphs":
         raise SettingsError(f"{asked}: this training runs on the CPU; use on or off")
@@ -80,13 +85,17 @@ class Compilation(Callback):
         """Compile with the first batch; the averages of the weights are copies made before."""
         del trainer
         assert isinstance(module, ForecastModule)
-        heads = {part.heads for part in module.model.modules() if hasattr(part, "heads")}
-        module.tiles[0].keep_pieces(heads)
+        heads = (getattr(part, "heads", None) for part in module.model.modules())
+        module.tiles[0].keep_pieces({number for number in heads if number is not None})
         forward = torch.compile(module.model.forward, mode=self._mode, dynamic=False)
         module.model.forward = forward  # type: ignore[method-assign]
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        """Give the model its own way back."""
+        """Give the model its own way back, and room to the next training of this process.
+
+        torch compiles a function anew only so often and no further from then on, whatever model.
+        """
         del trainer, stage
         assert isinstance(module, ForecastModule)
         vars(module.model).pop("forward", None)
+        torch.compiler.reset()

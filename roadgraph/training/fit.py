@@ -12,6 +12,7 @@ import torch
 from roadgraph.dataset.tiles import number_of_tiles
 from roadgraph.errors import SettingsError
 from roadgraph.training.checkpoints import checkpoint_path, forget, training_fingerprint
+from roadgraph.training.compilation import compile_mode
 from roadgraph.training.diagnosis import diagnose, learned_by_heart
 from roadgraph.training.launched import crew
 from roadgraph.training.loop import (
@@ -112,8 +113,8 @@ def fit(
             around ``checkpoints``, or the current one.
 
     Raises:
-        SettingsError: devices or precision that this machine does not have, or more processes
-            or tiles than there are slices or segments to share.
+        SettingsError: devices or precision that this machine does not have, more processes or
+            tiles than there are slices or segments to share, or what cannot be compiled.
         TrainingError: a loss is NaN or infinite.
     """
     settings = settings_in_force(settings)
@@ -221,8 +222,12 @@ def _check(job: TrainingJob) -> None:
             f"training.devices={options.devices}: {torch.cuda.device_count()} GPUs were found"
             + ("" if launched is None else f" for the {here} processes of this node")
         )
+    tiles = 1
     if options.tile_segments:
-        _check_tiles(job.dataset.graph.segments, options)
+        tiles = _check_tiles(job.dataset.graph.segments, options)
+    # Here, as an error of settings in several processes would be one of each.
+    compile_mode(options, job.device, 1, tiles)
+    if options.tile_segments:
         return
     fewest = min(len(origins) for origins in job.origins)
     if options.devices > fewest:
@@ -231,7 +236,8 @@ def _check(job: TrainingJob) -> None:
         )
 
 
-def _check_tiles(segments: int, options: TrainingSettings) -> None:
+def _check_tiles(segments: int, options: TrainingSettings) -> int:
+    """Return the number of tiles of the road graph."""
     tiles = number_of_tiles(segments, options.tile_segments, options.devices)
     if tiles > segments:
         raise SettingsError(
@@ -239,6 +245,7 @@ def _check_tiles(segments: int, options: TrainingSettings) -> None:
             f"training.devices={options.devices}: {segments} segments cannot be cut into {tiles} "
             "tiles; use larger tiles"
         )
+    return tiles
 
 
 def _diagnosis(

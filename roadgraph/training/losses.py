@@ -36,7 +36,8 @@ class CellLoss:
 
     def mean(self) -> torch.Tensor:
         """Return the weighted mean; 0, with a gradient of 0, where nothing weighs anything."""
-        return self.total / self.weight.clamp_min(torch.finfo(self.weight.dtype).tiny)
+        # Over a tiny number instead, the gradient would be infinite times 0.
+        return self.total / torch.where(self.weight > 0, self.weight, 1)
 
 
 def congestion_loss(

@@ -48,7 +48,7 @@ class StreamedBatches:
     """The batches of a loader with their data; Lightning takes it for a loader.
 
     On a GPU a batch goes through pinned memory on a stream of its own, one ahead of the step that
-    runs, so that two of them are there at a time, however large the dataset is.
+    runs, so that at most three of them are there at a time, however large the dataset is.
 
     Args:
         loader: yields batches.

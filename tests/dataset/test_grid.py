@@ -3,7 +3,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from roadgraph.dataset.grid import grid_from_slices, speeds_on_grid
+from roadgraph.dataset.grid import grid_from_places, grid_from_slices, speeds_on_grid
 from roadgraph.errors import DataError
 from roadgraph.schema import SLICES
 from tests.dataset.toy import MONDAY, grid_of
@@ -30,6 +30,22 @@ def test_rows_land_in_their_cells_and_the_rest_is_not_observed() -> None:
 def test_a_segment_outside_the_network_is_an_error_that_names_it() -> None:
     with pytest.raises(DataError, match="segment 'ghost', which the network does not have"):
         grid_from_slices(slices(("ghost", 0, 10)), ["a"], 15)
+
+
+def test_rows_whose_segments_were_looked_up_give_the_same_grid() -> None:
+    table = slices(("b", 0, 10), ("a", 30, 20))
+    assert table["segment_id"].to_pylist() == ["a", "b"]
+    looked_up = grid_from_places(table, np.array([0, 1], dtype=np.int32), ("a", "b"), 15)
+    grid = grid_from_slices(table, ["a", "b"], 15)
+    assert looked_up.segment_ids == grid.segment_ids
+    np.testing.assert_array_equal(looked_up.observed, grid.observed)
+    np.testing.assert_array_equal(looked_up.measured, grid.measured)
+
+
+def test_a_row_without_a_place_is_an_error_that_names_its_segment() -> None:
+    table = slices(("a", 0, 10), ("ghost", 0, 10))
+    with pytest.raises(DataError, match="segment 'ghost', which the network does not have"):
+        grid_from_places(table, np.array([0, -1]), ("a",), 15)
 
 
 def test_no_slice_at_all_is_an_error() -> None:

@@ -116,6 +116,16 @@ def test_history_channels_show_the_typical_speed_now_and_ahead() -> None:
     assert ahead == pytest.approx(50, rel=1e-5)
 
 
+@pytest.mark.parametrize("fill", ["last", "mean", "typical"])
+def test_inputs_from_a_slice_on_are_the_last_of_all_inputs(fill: str) -> None:
+    rng = np.random.default_rng(0)
+    speed = np.where(rng.random((9, 4)) < 0.5, NAN, rng.uniform(10, 50, (9, 4)))
+    preparation, grid = prepared(speed, 6, window=3, fill=fill), grid_of(speed)
+    np.testing.assert_array_equal(
+        preparation.inputs(grid, UTC, first=5), preparation.inputs(grid, UTC)[5:]
+    )
+
+
 def test_the_grid_is_left_as_it_was() -> None:
     grid = grid_of(np.array([[10.0, NAN], [20.0, 30.0]]))
     before = grid.measured.copy()

@@ -39,6 +39,7 @@ def test_the_gradient_is_left_out_and_scaled_alike() -> None:
     x = torch.randn(7, 3, 5, requires_grad=True)
     answer = Dropout(0.5)(x)
     answer.sum().backward()
+    assert x.grad is not None
     torch.testing.assert_close(answer, x * x.grad)
     assert set(x.grad.flatten().tolist()) == {0.0, 2.0}
 

@@ -6,6 +6,7 @@ from torch_geometric.utils import add_remaining_self_loops, coalesce, remove_sel
 
 from roadgraph.models.edge_index import (
     csr_of_links,
+    row_begins,
     strongest_links,
     symmetric_weights,
     weight_into,
@@ -83,3 +84,7 @@ def test_the_matrix_has_a_sorted_row_for_each_source_with_the_sums_of_double_lin
     assert matrix.crow_indices().diff().tolist() == links[0].bincount(minlength=SEGMENTS).tolist()
     assert torch.equal(matrix.col_indices(), links[1])
     torch.testing.assert_close(matrix.values(), sums)
+
+
+def test_a_row_without_entries_begins_where_the_next_one_does() -> None:
+    assert row_begins(torch.tensor([0, 0, 2]), 4).tolist() == [0, 2, 2, 3, 3]

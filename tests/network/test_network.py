@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_link_indices_of_the_crossroads_name_the_same_pairs_as_its_links() -> No
     indices = network.link_indices()
     assert (ids[indices["source"]] == network.links["from_segment"]).all()
     assert (ids[indices["target"]] == network.links["to_segment"]).all()
+
+
+def test_the_fingerprint_is_that_of_ids_and_links_one_after_another() -> None:
+    network = straight_network()
+    links = network.links.assign(weight=[0.1 + 0.2, 1e-7])
+    texts = b"A\x00B\x00C\x00links\x00A>B:0.3\x00B>C:1e-07\x00"
+    assert Network(network.segments, links).fingerprint() == hashlib.sha256(texts).hexdigest()
+
+
+def test_the_fingerprint_is_the_one_that_older_bundles_and_stores_hold() -> None:
+    held = "e88e0efa1e4c1cfadd69165e36aed97d6937d68ef291223254d87b190f8c79a7"
+    assert crossroads_network().fingerprint() == held
 
 
 def test_only_a_network_with_a_line_for_every_segment_has_geometry() -> None:

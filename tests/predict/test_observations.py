@@ -25,7 +25,10 @@ def test_slices_are_there_once_they_ended() -> None:
     ends = [SEEN.newest_end_by(quarters(count)) for count in (1, 2, 3, 4, 9)]
     assert ends == [quarters(count) for count in (1, 2, 2, 4, 4)]
     assert SEEN.newest_end_by(quarters(4) - pd.Timedelta(microseconds=1)) == quarters(2)
-    assert SEEN.between(quarters(0), quarters(2))["mean_speed"].to_pylist() == [10, 20, 11]
+    rows, places = SEEN.between(quarters(0), quarters(2))
+    assert rows["mean_speed"].to_pylist() == [10, 20, 11]
+    names = np.array(["A", "B", "C"])
+    assert names[places].tolist() == rows["segment_id"].to_pylist()
 
 
 def test_a_segments_age_is_that_of_its_newest_slice_in_the_days_looked_at() -> None:

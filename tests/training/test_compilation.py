@@ -7,7 +7,6 @@ import torch
 
 from roadgraph.errors import SettingsError
 from roadgraph.settings import TrainingSettings
-from roadgraph.training import compilation
 from roadgraph.training.compilation import STEPS_WORTH_IT, compile_mode
 from roadgraph.training.fit import fit
 from tests.dataset.toy import toy_dataset, toy_settings
@@ -48,6 +47,12 @@ def test_on_tiles_and_with_recomputation_auto_does_not_compile() -> None:
             1,
             "training.recompute_activations=false",
         ),
+        (
+            TrainingSettings(compile="cuda_graphs", accumulate=2),
+            "gpu",
+            1,
+            "training.accumulate=1",
+        ),
         (TrainingSettings(compile="cuda_graphs"), "cpu", 1, "runs on the CPU; use on or off"),
     ],
 )
@@ -64,18 +69,24 @@ def test_without_a_compiler_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) 
         compile_mode(TrainingSettings(compile="on"), "cpu", 1, 1)
 
 
-def test_a_compiled_training_learns_what_one_that_is_not_learns(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls = []
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Options of every call of torch.compile, which makes the trace alone."""
+    found: list[dict[str, Any]] = []
     compiler = torch.compile
 
     def traced(function: Any, **options: Any) -> Any:
-        calls.append(options)
-        # The trace alone: a compiler behind it takes half a minute.
+        found.append(options)
+        # A compiler behind the trace takes half a minute.
         return compiler(function, backend="aot_eager", fullgraph=True, dynamic=False)
 
-    monkeypatch.setattr(compilation.torch, "compile", traced)
+    monkeypatch.setattr(torch, "compile", traced)
+    return found
+
+
+def test_a_compiled_training_learns_what_one_that_is_not_learns(
+    calls: list[dict[str, Any]],
+) -> None:
     settings = toy_settings(model={"name": "gcn"}, training={"device": "cpu"})
     short = replace(settings.training, max_epochs=2, averaging="ema")
     dataset = toy_dataset(settings)
@@ -86,3 +97,15 @@ def test_a_compiled_training_learns_what_one_that_is_not_learns(
     names = {name for name in seen.history[0] if name.startswith("dead_relu/")}
     assert names == {name for name in plain.history[0] if name.startswith("dead_relu/")} != set()
     assert "forward" not in vars(seen.model)
+
+
+def test_the_next_model_of_a_process_is_compiled_as_well(calls: list[dict[str, Any]]) -> None:
+    # A trace each for batches and the last batch, in training and in validation.
+    with torch._dynamo.config.patch(recompile_limit=4):
+        for name in ("mlp", "gcn"):
+            settings = toy_settings(
+                model={"name": name}, training={"device": "cpu", "compile": "on", "max_epochs": 2}
+            )
+            # Beyond the limit a training that is to be one whole graph ends with an error.
+            fit(toy_dataset(settings), settings)
+    assert len(calls) == 2

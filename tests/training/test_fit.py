@@ -150,6 +150,21 @@ def test_fp16_without_a_gpu_is_an_error_before_anything_is_trained(dataset: Data
     assert told == []
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"recompute_activations": True}, r"training\.recompute_activations=false"),
+        ({"tile_segments": 2}, r"training\.tile_segments=0"),
+    ],
+)
+def test_what_cannot_be_compiled_is_an_error_before_any_process_is_started(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], text: str
+) -> None:
+    monkeypatch.delattr("roadgraph.training.fit.train_in_processes")
+    with pytest.raises(SettingsError, match=text):
+        fit(dataset, settings_for(**options, compile="on", devices=2))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_gpu_trains_in_half_precision(dataset: Dataset, precision: str) -> None:

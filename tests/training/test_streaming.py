@@ -10,6 +10,7 @@ from roadgraph.training.batches import origin_loader
 from roadgraph.training.data import StepData, TrainingData
 from roadgraph.training.fit import fit
 from roadgraph.training.streaming import StreamedBatches, stays_on_host
+from roadgraph.training.tiling import TileOrigins
 from tests.dataset.toy import toy_dataset, toy_settings
 
 
@@ -18,7 +19,13 @@ def dataset() -> Dataset:
     return toy_dataset(toy_settings())
 
 
-def step_data(origins: torch.Tensor) -> StepData:
+def origins_of(batch: torch.Tensor | TileOrigins) -> torch.Tensor:
+    assert isinstance(batch, torch.Tensor)
+    return batch
+
+
+def step_data(batch: torch.Tensor | TileOrigins) -> StepData:
+    origins = origins_of(batch)
     return StepData(origins.float(), None, origins, origins, origins.float(), None)
 
 
@@ -42,8 +49,8 @@ def test_every_batch_comes_with_its_data_in_the_order_of_the_epoch() -> None:
     assert streamed.sampler is loader.sampler  # which Lightning tells the epoch
     assert len(streamed) == 3
     sent = list(streamed)
-    assert [one.batch.tolist() for one in sent] == [batch.tolist() for batch in loader]
-    assert all(torch.equal(one.data.congestion, one.batch) for one in sent)
+    assert [origins_of(one.batch).tolist() for one in sent] == [batch.tolist() for batch in loader]
+    assert all(torch.equal(one.data.congestion, origins_of(one.batch)) for one in sent)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU to send data to")
@@ -52,7 +59,7 @@ def test_a_gpu_gets_what_the_host_read() -> None:
     streamed = StreamedBatches(loader, step_data, lambda: torch.device("cuda"))
     for one in streamed:
         assert one.data.x.device.type == "cuda"
-        assert one.data.x.tolist() == one.batch.tolist()
+        assert one.data.x.tolist() == origins_of(one.batch).tolist()
 
 
 @pytest.mark.parametrize(
