@@ -255,6 +255,8 @@ def _run_of(
 
 def _key_of_data(dataset: Dataset, judge: Judge, roads: Roads, settings: Settings) -> str:
     """Return the fingerprint of what all runs of a comparison have in common."""
+    from roadgraph.training.checkpoints import places_of_tiles
+
     labels = [dataset.labels, dataset.score_labels, *([judge.truth] if judge.truth else [])]
     arrays = [
         dataset.inputs,

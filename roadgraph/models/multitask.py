@@ -263,7 +263,7 @@ class EnhancedMultiTaskGNN(LayeredModel):
     def _block(self, number: int, x: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Layer, norm over all segments and slices, ReLU, dropout; ``[N, B, 128]``."""
         x = getattr(self, f"fc{number}")(x, graph)
-        # On rows, not on a view of them: what is done to a view in place is copied for its gradient.
+        # On rows, not on a view of them: what is changed in place is copied there for its gradient.
         rows = getattr(self, f"bn{number}")(x.flatten(0, 1))
         activated: torch.Tensor = self.dropout(getattr(self, f"relu{number}")(rows))
         return activated.view_as(x)
