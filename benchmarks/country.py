@@ -1,6 +1,6 @@
 """Cost a segment and memory at its peak, from a town to a country.
 
-    python benchmarks/country.py [--model gcn] [--size enhanced] [--tile 50000] [SEGMENTS ...]
+    python benchmarks/country.py [--model gcn] [--size enhanced] [--tile 20000] [SEGMENTS ...]
 
 A made city of 10,000, 100,000 and 1,000,000 segments, each in a process of its own, one after the
 other: an epoch of `fit`, the product's own training, over as many slices as make half a million
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--model", default="gcn")
     parser.add_argument("--size", default="enhanced")
     parser.add_argument("--work", type=int, default=500_000, help="cells of an epoch")
-    parser.add_argument("--tile", type=int, default=50_000, help="training.tile_segments")
+    parser.add_argument("--tile", type=int, default=20_000, help="training.tile_segments")
     parser.add_argument("--alone", choices=(TRAINING, FORECAST), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from measuring import Times
 
 SEGMENTS, SLICES, WIDTH = 5_000, 16, 64
-WARM_UP, REPEATS = 3, 15
+WARM_UP, REPEATS = 3, 9
 LINEAR, COPY = "limit: the linear layer alone", "limit: a copy of 256 MiB"
 
 
