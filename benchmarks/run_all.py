@@ -71,15 +71,21 @@ BENCHMARKS = (
     Benchmark("gcn_layer"),
     Benchmark("gat_layer"),
     Benchmark("los_loop_tgcn", ("--epochs", "2"), quick=("--epochs", "1")),
-    Benchmark("prediction", quick=("--segments", "5000", "gcn-simple")),
-    Benchmark("country", quick=("--work", "20000", "--tile", "5000", "5000", "10000")),
+    Benchmark(
+        "prediction", ("gcn-enhanced", "roadnet-simple"), quick=("--segments", "5000", "gcn-simple")
+    ),
+    Benchmark(
+        "country",
+        ("--work", "200000"),
+        quick=("--work", "20000", "--tile", "5000", "5000", "10000"),
+    ),
     Benchmark("matching"),
     Benchmark("slicing", ("3",), ("0.2",)),
     Benchmark("many_fixes", ("--fixes", "1000000"), ("--fixes", "100000")),
     Benchmark(
         "tracking", ("--model", "mlp", "--repeats", "1"), ("--repeats", "1", "--model", "mlp")
     ),
-    Benchmark("pipeline", ("--repeats", "2", "--days", "1"), ("--repeats", "1", "--days", "1")),
+    Benchmark("pipeline", ("--repeats", "1", "--days", "1"), ("--repeats", "1", "--days", "1")),
 )
 
 
