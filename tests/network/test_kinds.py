@@ -30,17 +30,17 @@ def refused(path: Path) -> str:
     ("name", "content", "kind"),
     [
         ("town.osm", "<osm/>", "osm"),
-        ("town.osm.gz", gzip.compress(b"<osm/>"), "osm"),
+        ("town.osm.gz", gzip.compress(b"<osm/>", mtime=0), "osm"),
         ("town.osm.bz2", bz2.compress(b"<osm/>"), "osm"),
         ("town.osm.pbf", "OSMHeader", "osm"),
         ("town.osm.xml", XML["osm"], "osm"),
-        ("town.osm.xml.gz", gzip.compress(b"<osm/>"), "osm"),
+        ("town.osm.xml.gz", gzip.compress(b"<osm/>", mtime=0), "osm"),
         ("town.xml", XML["osm"], "osm"),
         ("town.net.xml", XML["sumo"], "sumo"),
-        ("town.net.xml.gz", gzip.compress(XML["sumo"].encode()), "sumo"),
-        ("town", gzip.compress(XML["sumo"].encode()), "sumo"),
+        ("town.net.xml.gz", gzip.compress(XML["sumo"].encode(), mtime=0), "sumo"),
+        ("town", gzip.compress(XML["sumo"].encode(), mtime=0), "sumo"),
         ("town.graphml", "<graphml/>", "graphml"),
-        ("town.graphml.gz", gzip.compress(b"<graphml/>"), "graphml"),
+        ("town.graphml.gz", gzip.compress(b"<graphml/>", mtime=0), "graphml"),
         ("town.xml", "<graphml/>", "graphml"),
         ("adj.csv", "0,1\n1,0\n", "adjacency"),
         ("adj.csv", "\ufeff1.0,0\n0,1\n", "adjacency"),
@@ -130,5 +130,5 @@ def test_a_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_broken_archive_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path, "town.xml.gz", gzip.compress(b"<osm/>" * 99)[:20])
+    path = written(tmp_path, "town.xml.gz", gzip.compress(b"<osm/>" * 99, mtime=0)[:20])
     assert "cannot be decompressed" in refused(path)

@@ -130,11 +130,11 @@ def test_a_member_that_is_there_twice_is_named(tmp_path: Path) -> None:
 
 def test_plain_and_packed_files_give_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(TEXT)
-    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(TEXT))
-    two_parts = gzip.compress(TEXT[:5000]) + gzip.compress(TEXT[5000:])
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(TEXT, mtime=0))
+    two_parts = gzip.compress(TEXT[:5000], mtime=0) + gzip.compress(TEXT[5000:], mtime=0)
     (tmp_path / "c.csv.gz").write_bytes(two_parts)
     write_zip(tmp_path / "d.zip", {"e.csv": TEXT})
-    write_zip(tmp_path / "f.zip", {"g.csv.gz": gzip.compress(TEXT)})
+    write_zip(tmp_path / "f.zip", {"g.csv.gz": gzip.compress(TEXT, mtime=0)})
     for file in feed_files(tmp_path):
         assert b"".join(pieces(file)) == TEXT, file.name
     assert len(feed_files(tmp_path)) == 5
@@ -142,7 +142,7 @@ def test_plain_and_packed_files_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_truncated_gzip_gives_what_came_before(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(TEXT)[:-2000])
+    path.write_bytes(gzip.compress(TEXT, mtime=0)[:-2000])
     found, message = damaged(path)
     assert message == "a.csv.gz breaks off in the middle; fetch it again"
     assert TEXT.startswith(found)
@@ -153,8 +153,12 @@ def test_a_truncated_gzip_gives_what_came_before(tmp_path: Path) -> None:
     ("name", "data", "reason"),
     [
         ("a.csv.gz", b"plain text", "Not a gzipped file (b'pl')"),
-        ("a.csv.gz", gzip.compress(TEXT)[:-8] + bytes(8), "CRC check failed"),
-        ("a.csv.gz", gzip.compress(TEXT)[:100] + b"\xff" * 100, "while decompressing data"),
+        ("a.csv.gz", gzip.compress(TEXT, mtime=0)[:-8] + bytes(8), "CRC check failed"),
+        (
+            "a.csv.gz",
+            gzip.compress(TEXT, mtime=0)[:100] + b"\xff" * 100,
+            "while decompressing data",
+        ),
     ],
 )
 def test_a_damaged_gzip_is_named_with_the_reason(
