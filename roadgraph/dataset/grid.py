@@ -72,9 +72,21 @@ def grid_from_slices(
         DataError: no row, a segment that the network does not have, a time off the slices'
             clock, or two rows for one cell.
     """
-    found = pc.index_in(slices["segment_id"], value_set=pa.array(segment_ids, pa.string()))
-    places = pc.fill_null(found, -1).to_numpy()
+    places = places_of(slices["segment_id"], pa.array(segment_ids, pa.string()))
     return grid_from_places(slices, places, tuple(segment_ids), slice_minutes, first)
+
+
+def places_of(names: pa.ChunkedArray, segment_ids: pa.Array) -> np.ndarray:
+    """Return the place of each of ``names`` in ``segment_ids``, -1 where it has none.
+
+    Stored slices are sorted by segment: a segment is looked up once for all of its rows of a day.
+    """
+    parts = [np.empty(0, dtype=np.int32)]
+    for chunk in names.chunks:
+        runs = pc.run_end_encode(chunk)
+        found = pc.fill_null(pc.index_in(runs.values, value_set=segment_ids), -1).to_numpy()
+        parts.append(np.repeat(found, np.diff(runs.run_ends.to_numpy(), prepend=0)))
+    return np.concatenate(parts)
 
 
 def grid_from_places(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from roadgraph.dataset.grid import places_of
 from roadgraph.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Observations:
                 f"slice_start {pd.Timestamp(starts[int(off.argmax())], tz='UTC')} is off the clock "
                 f"of {slice_minutes}-minute slices; are these slices of another length?"
             )
-        places = _places(slices["segment_id"], ids)
+        places = places_of(slices["segment_id"], ids)
         if (slots[1:] < slots[:-1]).any():
             slots -= slots.min()
             # numpy sorts numbers of few bits several times as fast.
@@ -118,19 +118,6 @@ class Observations:
 
     def _first_row_from(self, moment: pd.Timestamp) -> int:
         return int(np.searchsorted(self.starts, _utc(moment)))
-
-
-def _places(names: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
-    """Return the place of each of ``names`` in ``ids``, -1 where it has none.
-
-    Stored slices are sorted by segment: a segment is looked up once for all of its rows of a day.
-    """
-    parts = [np.empty(0, dtype=np.int32)]
-    for chunk in names.chunks:
-        runs = pc.run_end_encode(chunk)
-        found = pc.fill_null(pc.index_in(runs.values, value_set=ids), -1).to_numpy()
-        parts.append(np.repeat(found, np.diff(runs.run_ends.to_numpy(), prepend=0)))
-    return np.concatenate(parts)
 
 
 def _utc(moment: pd.Timestamp) -> np.datetime64:

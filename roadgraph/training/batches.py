@@ -53,11 +53,17 @@ class OriginBatches(Sampler[torch.Tensor]):
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         """Go through this process's share of the origins once."""
-        origins = self._origins
-        if self._seed is not None:
-            origins = origins[epoch_order(len(origins), self._seed, self._epoch)]
+        origins = self._origins[self.order(len(self._origins))]
         for batch in origins.split(self._sizes()):
             yield batch[self._rank :: self._processes]
+
+    def order(self, count: int) -> torch.Tensor:
+        """Return the numbers below ``count`` in the order of the epoch, or as they are."""
+        if self._seed is None:
+            return torch.arange(count)
+        # A generator's seed has 64 bits: the epoch, below 2^20, goes beside the setting.
+        chance = torch.Generator().manual_seed((self._seed << 20) + self._epoch)
+        return torch.randperm(count, generator=chance)
 
     def _sizes(self) -> list[int]:
         """Return the sizes of the batches; none is too small for every process to have a part."""
@@ -67,13 +73,6 @@ class OriginBatches(Sampler[torch.Tensor]):
             return [*sizes, left] if left else sizes
         sizes[-1] += left
         return sizes
-
-
-def epoch_order(count: int, seed: int, epoch: int) -> torch.Tensor:
-    """Return the numbers below ``count`` in an order that ``seed`` and ``epoch`` alone decide."""
-    # A generator's seed has 64 bits: the epoch, below 2^20, goes beside the setting.
-    chance = torch.Generator().manual_seed((seed << 20) + epoch)
-    return torch.randperm(count, generator=chance)
 
 
 class _AsTheyAre(Dataset[Any]):
@@ -87,13 +86,6 @@ def loader_of(batches: Sampler[Any]) -> DataLoader[Any]:
     """Return a loader of ``batches``, read in this process."""
     # With a generator of its own a loader draws nothing from the one that noise comes from.
     return DataLoader(_AsTheyAre(), batch_size=None, sampler=batches, generator=torch.Generator())
-
-
-def origin_loader(
-    origins: np.ndarray, batch_size: int, seed: int | None, rank: int = 0, processes: int = 1
-) -> DataLoader[torch.Tensor]:
-    """Return a loader of :class:`OriginBatches`."""
-    return loader_of(OriginBatches(origins, batch_size, seed, rank, processes))
 
 
 def windows(

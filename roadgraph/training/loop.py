@@ -17,7 +17,7 @@ from roadgraph.dataset.splits import Span
 from roadgraph.models.graph import road_graph
 from roadgraph.models.registry import build_model
 from roadgraph.training.averaging import Averaging, BatchNormPass, batch_norms
-from roadgraph.training.batches import origin_loader
+from roadgraph.training.batches import OriginBatches, loader_of
 from roadgraph.training.checkpoints import EpochSeeds, LastEpoch, Progress, usable_checkpoint
 from roadgraph.training.compilation import Compilation, compile_mode
 from roadgraph.training.memory import keep_freed_memory
@@ -26,7 +26,7 @@ from roadgraph.training.nonfinite import FiniteLoss
 from roadgraph.training.profiling import StepTrace
 from roadgraph.training.schedules import RateSchedule
 from roadgraph.training.streaming import StreamedBatches, stays_on_host
-from roadgraph.training.tiling import tile_loader
+from roadgraph.training.tiling import TileBatches
 from roadgraph.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, Sampler
 
     from roadgraph.dataset.dataset import Dataset
     from roadgraph.models.graph import Graph
@@ -281,10 +281,12 @@ def _batches(
     """
     options = job.settings.training
     tiles, share = len(module.tiles), (rank, processes)
+    batches: Sampler[Any]
     if tiles == 1:
-        loader: DataLoader[Any] = origin_loader(origins, options.batch_size, seed, *share)
+        batches = OriginBatches(origins, options.batch_size, seed, *share)
     else:
-        loader = tile_loader(tiles, origins, options.batch_size, seed, *share)
+        batches = TileBatches(tiles, origins, options.batch_size, seed, *share)
+    loader = loader_of(batches)
     if not module.on_host:
         return loader
     return StreamedBatches(loader, module.read_on_host, lambda: module.device)

@@ -14,13 +14,12 @@ import torch
 from torch.utils.data import Sampler
 
 from roadgraph.dataset.tiles import tiles_of
-from roadgraph.training.batches import OriginBatches, epoch_order, loader_of
+from roadgraph.training.batches import OriginBatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
-    from torch.utils.data import DataLoader
 
     from roadgraph.dataset.dataset import RoadGraph
     from roadgraph.models.graph import Graph
@@ -122,14 +121,11 @@ class TileBatches(Sampler[TileOrigins]):
     ) -> None:
         self._tiles = tiles
         self._batches = OriginBatches(origins, batch_size, seed)
-        self._seed = seed
         self._rank = rank
         self._processes = processes
-        self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Take the order of ``epoch``; Lightning calls it before each one."""
-        self._epoch = epoch
         self._batches.set_epoch(epoch)
 
     def __len__(self) -> int:
@@ -140,20 +136,6 @@ class TileBatches(Sampler[TileOrigins]):
         """Go through this process's share of the pairs once."""
         batches = list(self._batches)
         pairs = [TileOrigins(tile, batch) for tile in range(self._tiles) for batch in batches]
-        order = torch.arange(len(pairs))
-        if self._seed is not None:
-            order = epoch_order(len(pairs), self._seed, self._epoch)
+        order = self._batches.order(len(pairs))
         for place in order[self._rank :: self._processes].tolist():
             yield pairs[place]
-
-
-def tile_loader(
-    tiles: int,
-    origins: np.ndarray,
-    batch_size: int,
-    seed: int | None,
-    rank: int = 0,
-    processes: int = 1,
-) -> DataLoader[TileOrigins]:
-    """Return a loader of :class:`TileBatches`."""
-    return loader_of(TileBatches(tiles, origins, batch_size, seed, rank, processes))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from roadgraph.training.batches import OriginBatches, origin_loader, windows
+from roadgraph.training.batches import OriginBatches, loader_of, windows
 
 
 def test_an_epoch_goes_through_every_origin_once() -> None:
@@ -49,7 +49,7 @@ def test_a_batch_is_never_smaller_than_the_number_of_processes() -> None:
 
 
 def test_a_loader_hands_the_batches_on_as_they_are() -> None:
-    loader = origin_loader(np.arange(7), 3, None)
+    loader = loader_of(OriginBatches(np.arange(7), 3, None))
     assert [batch.tolist() for batch in loader] == [[0, 1, 2], [3, 4, 5], [6]]
     assert len(loader) == 3
 

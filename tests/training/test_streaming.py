@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from roadgraph.dataset.dataset import Dataset
-from roadgraph.training.batches import origin_loader
+from roadgraph.training.batches import OriginBatches, loader_of
 from roadgraph.training.data import StepData, TrainingData
 from roadgraph.training.fit import fit
 from roadgraph.training.streaming import StreamedBatches, stays_on_host
@@ -44,7 +44,7 @@ def test_data_on_the_host_train_to_the_same_weights(dataset: Dataset, more: Any)
 
 def test_every_batch_comes_with_its_data_in_the_order_of_the_epoch() -> None:
     torch.manual_seed(0)
-    loader = origin_loader(np.arange(7), 3, seed=1)
+    loader = loader_of(OriginBatches(np.arange(7), 3, seed=1))
     streamed = StreamedBatches(loader, step_data, lambda: torch.device("cpu"))
     assert streamed.sampler is loader.sampler  # which Lightning tells the epoch
     assert len(streamed) == 3
@@ -55,7 +55,7 @@ def test_every_batch_comes_with_its_data_in_the_order_of_the_epoch() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU to send data to")
 def test_a_gpu_gets_what_the_host_read() -> None:
-    loader = origin_loader(np.arange(50), 3, seed=1)
+    loader = loader_of(OriginBatches(np.arange(50), 3, seed=1))
     streamed = StreamedBatches(loader, step_data, lambda: torch.device("cuda"))
     for one in streamed:
         assert one.data.x.device.type == "cuda"

@@ -12,6 +12,7 @@ from roadgraph.errors import SettingsError, TrainingError
 from roadgraph.models.graph import Graph, road_graph
 from roadgraph.settings import Backbone, Settings
 from roadgraph.training import tiling
+from roadgraph.training.batches import loader_of
 from roadgraph.training.checkpoints import training_fingerprint
 from roadgraph.training.fit import fit
 from roadgraph.training.loop import TrainingJob, untrained
@@ -20,7 +21,6 @@ from roadgraph.training.module import ForecastModule
 from roadgraph.training.tiling import (
     TileBatches,
     TileOrigins,
-    tile_loader,
     tiles_of_graph,
     tiles_to_answer,
 )
@@ -80,7 +80,7 @@ def test_a_step_of_two_processes_takes_two_pairs() -> None:
 
 
 def test_a_loader_hands_the_pairs_on_as_they_are() -> None:
-    found = list(tile_loader(2, np.arange(3), 2, None))
+    found = list(loader_of(TileBatches(2, np.arange(3), 2, None)))
     assert [(batch.tile, batch.origins.tolist()) for batch in found] == [
         (0, [0, 1]), (0, [2]), (1, [0, 1]), (1, [2]),
     ]  # fmt: skip
