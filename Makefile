@@ -1,5 +1,5 @@
 # `make demo` and `make test` each do all the set-up on a fresh clone; a second run starts at once.
-.PHONY: setup demo test lint sample screenshots conf bench month clean
+.PHONY: setup demo test lint sample screenshots conf docs bench month clean
 SHELL := /bin/bash
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
@@ -33,13 +33,18 @@ lint: setup
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy
 
-# A thread a worker: two that share two cores slow each other down.
+# A thread a worker: two that share two cores slow each other down. Each begins with a half of the
+# tests in their order, so that what tests of a module share is mostly made once.
 test: lint
-	@OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2
+	@OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2 --dist worksteal
 
 # The defaults in conf/ are written from their definitions in roadgraph/settings/.
 conf: setup
 	@.venv/bin/python -m roadgraph.config
+
+# The reference of all settings is written from the same definitions.
+docs: setup
+	@.venv/bin/python -m roadgraph.documentation
 
 # SUMO is needed for this alone; it takes about half an hour on 2 cores.
 sample: setup
@@ -51,8 +56,8 @@ screenshots: setup
 	@$(PIP) --no-build-isolation --editable '.[screenshots,pages]'
 	@.venv/bin/python data/screenshots/make_screenshots.py
 
-# A quarter of an hour on 2 cores, with nothing beside it; it writes benchmarks/RESULTS.md. Roadgraph's
-# own start-up is measured on the city that `make demo` trains.
+# Some 20 minutes on 2 cores, with nothing beside it; it writes benchmarks/RESULTS.md. Roadgraph's own
+# start-up is measured on the city that `make demo` trains.
 bench: setup
 	@.venv/bin/python benchmarks/run_all.py
 

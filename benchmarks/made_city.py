@@ -118,6 +118,7 @@ def made_network(streets: Streets) -> Network:
             "to_node": nodes[1],
             "length_m": STREET_M,
             "road_class": "residential",
+            "name": None,
             "lanes": 1,
             "speed_limit_kph": 50.0,
             "free_flow_kph": 50.0,

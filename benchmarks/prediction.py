@@ -62,7 +62,7 @@ SAMPLE = Path("data/work/sample")
 IMPORTS = "import torch, torch_geometric"
 PYG, OURS = "PyG's layers", "roadgraph"
 LIMIT = "limit: the dense layers of mlp alone"
-WHOLE, BUNDLE = "from slices to the file", "`roadgraph predict`, a bundle, no map"
+WHOLE, BUNDLE = "from slices to the file", "`roadgraph predict`, a bundle, no picture"
 
 
 def forecaster_of(title: str, network: Network) -> Forecaster:
@@ -166,8 +166,8 @@ def measure_commands() -> Asked:
         print("There is no trained sample city in data/work: run `make demo` first.\n")
         return Asked(*what, None, at_least=False)
     words = {
-        BUNDLE: ("--bundle", str(bundle), "--no-map"),
-        "`roadgraph predict`, the champion, no map": ("--no-map",),
+        BUNDLE: ("--bundle", str(bundle), "--no-picture"),
+        "`roadgraph predict`, the champion, no picture": ("--no-picture",),
         "`roadgraph predict`, the champion, with the map": (),
     }
     steps: dict[str, Callable[[], object]] = {f"`{IMPORTS}`": lambda: process(["-c", IMPORTS])}

@@ -35,7 +35,7 @@ What roadgraph was asked to reach, and what it reached against peers in the same
 measures all of it and writes this page; each section is one command. Steps that are held against
 each other take turns and warm up first. Figures are medians with the shortest and the longest run
 beside them, ratios are those of medians. A limit is what no way of doing it can avoid. So that all
-fits into a quarter of an hour on 2 cores, some run here at smaller sizes or with fewer repetitions
+fits into some 20 minutes on 2 cores, some run here at smaller sizes or with fewer repetitions
 than the programs have by themselves; the command that was run stands in each section.
 """
 

@@ -91,6 +91,7 @@ def toy_network() -> Network:
             "to_node": [f"n{i + 1}" for i in range(SEGMENTS_COUNT)],
             "length_m": 100.0,
             "road_class": "residential",
+            "name": None,
             "lanes": 1,
             "speed_limit_kph": 50.0,
             "free_flow_kph": 50.0,

@@ -44,6 +44,27 @@ def city_zone(name: str, setting: str = "city.timezone") -> ZoneInfo:
         ) from error
 
 
+def asked_day(option: str, text: str | None, or_else: str = "") -> date | None:
+    """Return the local day that an option of the command line names; None where it was not given.
+
+    Args:
+        option: such as ``--day``, for the message.
+        text: what was given, such as ``2026-01-05``.
+        or_else: what else the option takes, for the message.
+
+    Raises:
+        SettingsError: it is no day.
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{option} {text}: is no day; write it as 2026-01-05{or_else}"
+        ) from error
+
+
 def clock_from(start: pd.Timestamp, slices: int, slice_minutes: int) -> pd.DatetimeIndex:
     """Return ``slices`` starts of slices from ``start`` on, without a gap."""
     return pd.date_range(start, periods=slices, freq=pd.Timedelta(minutes=slice_minutes))

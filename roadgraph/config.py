@@ -300,10 +300,10 @@ def shareable_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that may leave this machine, as plain YAML types.
 
     Credentials are masked, of absolute paths the name alone is left; the tracking server, the
-    schedule and the workspace, which no figure depends on, are left out.
+    schedule, the pages and the workspace, which no figure depends on, are left out.
     """
     content = settings_to_dict(settings)
-    for name in ("tracking", "pipeline", "workspace"):
+    for name in ("tracking", "pipeline", "report", "workspace"):
         del content[name]
     shared: dict[str, Any] = portable_settings(masked_settings(content))
     return shared

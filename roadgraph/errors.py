@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from enum import IntEnum
+from heapq import nsmallest
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,3 +75,18 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty text."""
     found = get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def nearest_few(word: str, choices: Iterable[str], count: int = 3) -> list[str]:
+    """Return the ``count`` choices that look most like ``word``, the nearest first.
+
+    Of those that look as much like it, those that begin like it come first.
+    """
+    matcher = SequenceMatcher(b=word)
+
+    def unlikeness(choice: str) -> tuple[float, int, str]:
+        matcher.set_seq1(choice)
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(choice, word, strict=False))
+        return -matcher.ratio(), -sum(1 for _ in alike), choice
+
+    return nsmallest(count, choices, key=unlikeness)

@@ -56,7 +56,8 @@ class Predicted:
     """What was forecast, and by which model.
 
     Attributes:
-        files: the table and, with geometry and classes, its map.
+        files: the table, a map's style, with geometry and classes its picture, and the map page
+            if it was asked for.
         title: of the model.
         registered: version that the model is of, or None where a bundle was named.
         account: what became of the fixes that were given; None where none were.
@@ -73,6 +74,45 @@ class Predicted:
         return self.title if self.registered is None else f"{self.registered}: {self.title}"
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A model on its network, with what it is to look at.
+
+    Attributes:
+        forecaster: the model.
+        slices: the columns of ``schema.SLICES``.
+        slice_minutes: their length.
+        at: the time to forecast from; None is the end of the newest slice.
+        registered: version that the model is of, or None where a bundle was named.
+        account: what became of the fixes that were given; None where none were.
+    """
+
+    forecaster: Forecaster
+    slices: pa.Table
+    slice_minutes: int
+    at: pd.Timestamp | None
+    registered: RegisteredBundle | None
+    account: SlicesReport | None
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model that was asked for."""
+        return self.forecaster.bundle
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """What a file of predictions says of itself."""
+        told = {
+            "bundle": self.bundle.title,
+            "seen_until": self.forecaster.seen_until.isoformat(),
+        }
+        if self.forecaster.others:
+            told["other_bundles"] = ", ".join(self.forecaster.others)
+        if self.registered is not None:
+            told |= {"registered": str(self.registered), "run_id": self.registered.version.run_id}
+        return told
+
+
 NEWEST = Given()
 
 
@@ -87,9 +127,10 @@ def run_prediction(
     out: Path | None,
     version: str = CHAMPION,
     given: Given = NEWEST,
-    draw: bool = True,
+    picture: bool = True,
+    page: bool = False,
 ) -> Predicted:
-    """Forecast; write the table and, with geometry, its map.
+    """Forecast; write the table and, with geometry, a picture of it and its map page.
 
     What a Parquet file was made by stands in the metadata of its schema.
 
@@ -99,7 +140,8 @@ def run_prediction(
         out: file to write; by default ``predictions.parquet`` in the workspace.
         version: ``champion``, ``challenger`` or the number of a version of the registered model.
         given: the time and the data; by default the store's newest slices.
-        draw: draw the map.
+        picture: draw the forecast, as ``.png`` and ``.svg`` beside the table.
+        page: write the map page, ``.html`` beside the table.
 
     Raises:
         BundleError: model, network and slices do not belong together.
@@ -107,30 +149,64 @@ def run_prediction(
         SettingsError: the file cannot be written, or there is no such time.
     """
     workspace = Workspace.of(settings)
+    network = read_network(workspace.network)
+    path = out or workspace.predictions
+    refuse_file(path, network)
+    if page:
+        from roadgraph.report.map_page.data import refuse_map
+
+        refuse_map(settings, network)
+    ready = ready_to_forecast(settings, network, bundle_folder, version, given)
+    table = predict_by(
+        ready.forecaster,
+        ready.slices,
+        ready.slice_minutes,
+        ready.at,
+        settings.evaluation.abstain_below,
+    )
+    table = signed(table, ready.made_by)
+    again = path.exists()
+    zone = city_zone(ready.bundle.timezone)
+    files = [*write_predictions(table, path, network, zone)]
+    if picture:
+        files += _draw_picture(table, ready.bundle, network, path.with_suffix(".png"), again)
+    if page:
+        files.append(path.with_suffix(".html"))
+        _write_page(table, ready, network, settings, files[-1])
+    return Predicted(tuple(files), ready.bundle.title, ready.registered, ready.account)
+
+
+def ready_to_forecast(
+    settings: Settings,
+    network: Network,
+    bundle_folder: Path | None,
+    version: str = CHAMPION,
+    given: Given = NEWEST,
+) -> Ready:
+    """Return the model on its network, with the slices that it is to look at.
+
+    Args:
+        settings: of the city.
+        network: the workspace's.
+        bundle_folder: as in :func:`run_prediction`.
+        version: as there.
+        given: as there.
+
+    Raises:
+        BundleError: model and network do not belong together.
+        DataError: the data cannot be used.
+        SettingsError: there is no such time.
+    """
+    workspace = Workspace.of(settings)
     registered = None
     if bundle_folder is None:
         registered = registered_bundle(settings, version)
         bundle_folder = registered.folder
     bundle = read_bundle(bundle_folder)
-    network = read_network(workspace.network)
-    path = out or workspace.predictions
-    refuse_file(path, network)
     at = None if given.at is None else asked_time(given.at, city_zone(bundle.timezone))
     forecaster = Forecaster.of(bundle, network, workspace.bundles)
     slices, minutes, account = _slices(settings, given, forecaster, network, at)
-    table = predict_by(forecaster, slices, minutes, at, settings.evaluation.abstain_below)
-    made_by = {"bundle": bundle.title, "seen_until": forecaster.seen_until.isoformat()}
-    if forecaster.others:
-        made_by["other_bundles"] = ", ".join(forecaster.others)
-    if registered is not None:
-        made_by |= {"registered": str(registered), "run_id": registered.version.run_id}
-    again = path.exists()
-    write_predictions(signed(table, made_by), path, network)
-    picture = path.with_suffix(".png")
-    drawn = draw and _draw_map(table, bundle, network, picture)
-    if draw and not drawn and again:
-        picture.unlink(missing_ok=True)  # that of the forecast before would pass for this one's
-    return Predicted((path, picture) if drawn else (path,), bundle.title, registered, account)
+    return Ready(forecaster, slices, minutes, at, registered, account)
 
 
 def asked_time(text: str, zone: ZoneInfo) -> pd.Timestamp:
@@ -189,12 +265,34 @@ def _slices(
     return newest_slices(folder, zone, minutes, forecaster.slices, last), minutes, None
 
 
-def _draw_map(table: pa.Table, bundle: Bundle, network: Network, picture: Path) -> bool:
-    """Draw the map and return True, or False where there is nothing to draw."""
+def _draw_picture(
+    table: pa.Table, bundle: Bundle, network: Network, picture: Path, again: bool
+) -> list[Path]:
+    """Draw the forecast and return the picture's files, or none where there is nothing to draw.
+
+    Where the table was written ``again``, a picture of the forecast before would pass for its own.
+    """
+    from roadgraph.report.style import plot_files
+
     has_classes = "congestion" in bundle.options.tasks
     if not network.has_geometry or not has_classes or not len(table):
-        return False
+        if again:
+            for file in plot_files(picture):
+                file.unlink(missing_ok=True)
+        return []
     from roadgraph.report.plots import plot_predictions
 
     plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
-    return True
+    return [*plot_files(picture)]
+
+
+def _write_page(
+    table: pa.Table, ready: Ready, network: Network, settings: Settings, path: Path
+) -> None:
+    from roadgraph.report.map_page.data import map_page_of
+    from roadgraph.report.map_page.header import attribution_of
+    from roadgraph.report.map_page.page import write_map_page
+
+    made = pd.Timestamp.now("UTC")
+    owed = attribution_of(Workspace.of(settings).network)
+    write_map_page(map_page_of(settings, network, table, ready.slices, made, owed), path)

@@ -132,6 +132,7 @@ SEGMENTS = Table(
         ("to_node", pa.string(), ""),
         ("length_m", pa.float64(), "m"),
         ("road_class", pa.string(), ""),
+        ("name", pa.string(), "of the road; null: the source tells none"),
         ("lanes", pa.int32(), "1"),
         ("speed_limit_kph", pa.float64(), "km/h"),
         ("free_flow_kph", pa.float64(), "km/h"),

@@ -132,6 +132,16 @@ class Workspace:
         return self.root / "predictions"
 
     @property
+    def report(self) -> Path:
+        """The newest report: map page, scorecard, their plots and tables."""
+        return self.root / "report"
+
+    @property
+    def explanations(self) -> Path:
+        """What moved single forecasts: a table and a map each."""
+        return self.root / "explanations"
+
+    @property
     def predictions(self) -> Path:
         """The newest predictions."""
         return self.root / "predictions.parquet"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from roadgraph import workflow
 from roadgraph.comparison import pictures, results
 from tests.tracking.toy import new_store
 
@@ -24,6 +25,7 @@ DRAWING = {
         "plot_reliability",
     ),
     results: ("plot_coverage", "plot_scores"),
+    workflow: ("plot_network", "plot_worst_trips"),
 }  # fmt: skip
 DRAWN = {
     (module, name): getattr(module, name) for module, names in DRAWING.items() for name in names
@@ -32,7 +34,7 @@ DRAWN = {
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_dot_for_a_picture() -> Iterator[None]:
-    """Let comparisons draw a dot for a picture, which would take longer than a toy's training."""
+    """Let the commands draw a dot for a picture, which would take longer than a toy's training."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in DRAWN:
             patch.setattr(module, name, _draw_a_dot)
@@ -41,13 +43,13 @@ def _a_dot_for_a_picture() -> Iterator[None]:
 
 @pytest.fixture
 def real_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let comparisons draw their pictures."""
+    """Let the commands draw their pictures."""
     for (module, name), draw in DRAWN.items():
         monkeypatch.setattr(module, name, draw)
 
 
 def _draw_a_dot(*arguments: Any, **named: Any) -> None:
-    """Write a PNG file of one grey dot to the last argument, or to ``path``."""
+    """Write a PNG file of one grey dot to the last argument, or to ``path``, and an empty SVG."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         whole = kind + content
@@ -58,3 +60,4 @@ def _draw_a_dot(*arguments: Any, **named: Any) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     image = header + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + image)
+    path.with_suffix(".svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')

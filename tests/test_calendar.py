@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from roadgraph.calendar import (
+    asked_day,
     city_zone,
     clock_features,
     clock_from,
@@ -144,3 +145,10 @@ def test_the_span_of_a_day_is_that_of_the_slices_that_begin_in_it(
     assert last - first == pd.Timedelta(hours=hours)
     starts = pd.date_range(first, last, freq=f"{minutes}min", inclusive="left")
     assert {str(item) for item in local_days(starts, ZoneInfo(zone))} == {day}
+
+
+def test_a_day_of_the_command_line_is_one_or_is_refused() -> None:
+    assert asked_day("--day", None) is None
+    assert asked_day("--day", "2026-01-05") == date(2026, 1, 5)
+    with pytest.raises(SettingsError, match=r"--to tomorrow: is no day; .*2026-01-05 or 'now'"):
+        asked_day("--to", "tomorrow", " or 'now'")

@@ -12,14 +12,17 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from roadgraph import cli, prediction, workflow
+from roadgraph import cli, explanation, prediction, reporting, workflow
 from roadgraph.batch.asked import Asked
 from roadgraph.batch.outcome import Outcome, RunReport
 from roadgraph.batch.plan import Task
 from roadgraph.batch.run import Watch
+from roadgraph.cli import model_commands
+from roadgraph.cli.screen import show_table
 from roadgraph.comparison.recorder import Recorded
 from roadgraph.errors import LockError
 from roadgraph.network.carry_over import read_carry_over
+from roadgraph.network.network import write_network
 from roadgraph.promotion.decision import decide, decide_unopposed
 from roadgraph.promotion.fetching import RegisteredBundle
 from roadgraph.promotion.promoting import Promotion
@@ -135,7 +138,8 @@ def test_what_was_cut_away_is_printed_with_its_first_names(
     assert "cut away 3 segments, 0.3 km, that traffic cannot get to and back from: A, B, C" in out
     names = {path.name for path in (tmp_path / "work" / "crossing" / "network").iterdir()}
     assert names == {
-        "segments.parquet", "links.parquet", "network.json", "network.png", "cut.csv",
+        "segments.parquet", "links.parquet", "network.json", "network.png", "network.svg",
+        "cut.csv",
     }  # fmt: skip
 
 
@@ -300,7 +304,7 @@ def test_compare_brings_controls_along_unless_told_otherwise(
         asked.append((titles, seeds, report))
         return SimpleNamespace(compared=SimpleNamespace(failures=()), recorded=None)
 
-    monkeypatch.setattr(cli, "_compare", compared)
+    monkeypatch.setattr(model_commands, "compared", compared)
     words = ["compare", "--models", "mlp-simple, gat-simple", "evaluation.seeds=[4,5]"]
     assert run(monkeypatch, capsys, *words)[0] == 0
     assert run(monkeypatch, capsys, *words, "--no-controls", "--report")[0] == 0
@@ -314,7 +318,7 @@ def test_compare_ends_with_1_when_a_forecaster_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = SimpleNamespace(compared=SimpleNamespace(failures=("gat-simple",)), recorded=None)
-    monkeypatch.setattr(cli, "_compare", lambda *asked: failed)
+    monkeypatch.setattr(model_commands, "compared", lambda *asked: failed)
     assert run(monkeypatch, capsys, "compare")[0] == 1
 
 
@@ -328,7 +332,7 @@ def recorded(store: str, *left: Path) -> SimpleNamespace:
 def test_where_a_comparison_was_recorded_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_compare", lambda *asked: recorded("sqlite:///a.db"))
+    monkeypatch.setattr(model_commands, "compared", lambda *asked: recorded("sqlite:///a.db"))
     code, out, err = run(monkeypatch, capsys, "compare")
     assert code == 0
     assert "MLflow store: sqlite:///a.db" in out
@@ -341,7 +345,9 @@ def test_where_a_comparison_was_recorded_is_printed(
 def test_what_was_not_sent_is_said_beside_the_results_and_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_compare", lambda *asked: recorded("http://host", Path("a")))
+    monkeypatch.setattr(
+        model_commands, "compared", lambda *asked: recorded("http://host", Path("a"))
+    )
     code, out, err = run(monkeypatch, capsys, "compare")
     assert code == 0
     assert "not sent yet: 1 records (no route to host)" in err
@@ -388,7 +394,7 @@ def test_a_table_keeps_its_figures_on_a_narrow_screen(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     figures = {f"figure {number}": ["0.123", "-"] for number in range(8)}
-    cli._show_table(pd.DataFrame({"model": ["a" * 25, "b"], **figures}), "a title")
+    show_table(pd.DataFrame({"model": ["a" * 25, "b"], **figures}), "a title")
     out = capsys.readouterr().out
     assert out.count("0.123") == 8
     assert "a" * 25 in out
@@ -425,7 +431,7 @@ def test_predict_takes_the_champion_unless_the_line_names_another_model(
     line = ["predict", "city.name=toy", "workspace=work", *words]
     assert run(monkeypatch, capsys, *line)[0] == 0
     named = None if bundle is None else Path(bundle)
-    assert asked == [(named, None, version, prediction.NEWEST, True)]
+    assert asked == [(named, None, version, prediction.NEWEST, True, False)]
 
 
 def test_predict_hands_over_time_and_data_and_tells_what_became_of_the_fixes(
@@ -441,11 +447,12 @@ def test_predict_hands_over_time_and_data_and_tells_what_became_of_the_fixes(
     monkeypatch.setattr(prediction, "run_prediction", predicted)
     code, out, _ = run(
         monkeypatch, capsys,
-        "predict", "--fixes", "new", "--at", "2026-01-18T07:15", "--out", "out.csv", "--no-map",
+        "predict", "--fixes", "new", "--at", "2026-01-18T07:15", "--out", "out.csv", "--no-picture",
+        "--map",
     )  # fmt: skip
     assert code == 0
     given = prediction.Given("2026-01-18T07:15", None, Path("new"))
-    assert asked == [None, Path("out.csv"), "champion", given, False]
+    assert asked == [None, Path("out.csv"), "champion", given, False, True]
     assert "1,200 fixes = 1,190 used + 10 refused; 77 slices" in out
 
 
@@ -548,7 +555,10 @@ def test_promote_with_rollback_says_from_which_to_which(
     assert "stepped back from version 4 of toy to version 2, which is champion now" in out
 
 
-@pytest.mark.parametrize("words", [["promote"], ["promote", "--rollback"], ["predict"]])
+@pytest.mark.parametrize(
+    "words",
+    [["promote"], ["promote", "--rollback"], ["predict"], ["explain", "--segment", "A"]],
+)
 def test_without_a_registered_model_it_is_one_message_and_no_database_is_made(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -556,6 +566,7 @@ def test_without_a_registered_model_it_is_one_message_and_no_database_is_made(
     words: list[str],
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_network(straight_network(), tmp_path / "toy" / "network")
     code, _, err = run(monkeypatch, capsys, *words, f"workspace={tmp_path}", "city.name=toy")
     assert code == 2
     assert "no registered model 'toy'; train one: roadgraph train" in err
@@ -667,3 +678,53 @@ def test_a_dry_run_lists_what_would_be_made(
     code, out, err = run(monkeypatch, capsys, "run", "--dry-run")
     assert code == 0, err
     assert out.splitlines() == [told]
+
+
+def test_report_hands_over_its_options_and_prints_files_and_notes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def reported(settings: Settings, *choice: object) -> reporting.Report:
+        asked.append(choice)
+        return reporting.Report((Path("map.html"),), ("no scorecard: none is [over]",))
+
+    monkeypatch.setattr(reporting, "run_report", reported)
+    code, out, _ = run(monkeypatch, capsys, "report")
+    assert code == 0
+    assert "wrote map.html\nno scorecard: none is [over]\n" in out
+    line = ["report", "--day", "2026-01-16", "--predictions", "mine.parquet", "--out", "here"]
+    assert run(monkeypatch, capsys, *line)[0] == 0
+    assert asked == [
+        (None, None, None),
+        (date(2026, 1, 16), Path("mine.parquet"), Path("here")),
+    ]
+    code, _, err = run(monkeypatch, capsys, "report", "--day", "yesterday")
+    assert code == 2
+    assert "--day yesterday: is no day; write it as 2026-01-05" in err
+
+
+def test_explain_prints_its_words_and_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def explained(settings: Settings, *choice: object) -> SimpleNamespace:
+        asked.append(choice)
+        return SimpleNamespace(words=("It is [slow].", "Why not."), files=(Path("a.json"),))
+
+    monkeypatch.setattr(explanation, "run_explanation", explained)
+    line = ["explain", "--segment", "A", "--at", "2026-01-18T07:15", "--horizon", "45"]
+    code, out, _ = run(monkeypatch, capsys, *line)
+    assert code == 0
+    assert "It is [slow].\nWhy not.\nwrote a.json\n" in out
+    given = prediction.Given("2026-01-18T07:15")
+    run(monkeypatch, capsys, *line, "model=gat", "workspace=work", "city.name=toy")
+    bundle = Path("work/toy/bundles/gat-simple")
+    assert asked == [
+        ("A", 45, None, "champion", given),
+        ("A", 45, bundle, "champion", given),
+    ]
+    code, _, err = run(monkeypatch, capsys, *line, "--model", "3", "--bundle", "mine")
+    assert code == 2
+    assert "--bundle and --model name a model each; give one of them" in err

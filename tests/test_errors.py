@@ -8,6 +8,7 @@ from roadgraph.errors import (
     SettingsError,
     TrainingError,
     nearest,
+    nearest_few,
 )
 
 
@@ -24,6 +25,14 @@ def test_nearest_names_the_one_choice_that_looks_most_alike() -> None:
 def test_nearest_says_nothing_when_no_choice_looks_alike() -> None:
     assert nearest("zzz", ["length_m", "lanes"]) == ""
     assert nearest("lanes", []) == ""
+
+
+def test_the_nearest_few_begin_with_the_likest_and_then_with_what_begins_alike() -> None:
+    ids = [f"s{number:04}" for number in range(300)]
+    assert nearest_few("s015x", ids) == ["s0150", "s0151", "s0152"]
+    assert nearest_few("s0299 ", ids, 1) == ["s0299"]
+    assert nearest_few("zzz", ["a", "b"]) == ["a", "b"]
+    assert nearest_few("zzz", []) == []
 
 
 def test_schedulers_can_tell_how_a_run_ended() -> None:

@@ -58,19 +58,37 @@ RECORDED = ("model.tasks=", "task=", "labels.", "slices.minutes=", "dataset.hidd
 """What an option that the records in MLflow depend on begins with."""
 
 
+@pytest.fixture(scope="module")
+def sliced(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The overrides of a city whose network and slices are made as the defaults say."""
+    overrides = write_city(tmp_path_factory.mktemp("sliced"))
+    settings = load_settings(overrides)
+    run_network(settings)
+    run_slices(settings)
+    return overrides
+
+
+def in_a_copy(overrides: list[str], folder: Path) -> list[str]:
+    """Return the overrides with a workspace of their own in ``folder``."""
+    (old,) = (each for each in overrides if each.startswith("workspace="))
+    shutil.copytree(old.removeprefix("workspace="), folder)
+    return [*overrides, f"workspace={folder}"]
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_option_goes_from_fixes_to_predictions(
-    options: list[str], tmp_path: Path, empty_store: Path
+    options: list[str], sliced: list[str], tmp_path: Path, empty_store: Path
 ) -> None:
-    overrides = [*write_city(tmp_path / "city"), "training.max_epochs=1", *options]
+    overrides = [*in_a_copy(sliced, tmp_path / "work"), "training.max_epochs=1", *options]
     recorded = any(option.startswith(RECORDED) for option in options)
     store = f"tracking.uri=sqlite:///{shutil.copy(empty_store, tmp_path)}"
     overrides.append(store if recorded else "tracking.enabled=false")
     if any(option.startswith("dataset.horizons_min=[15]") for option in options):
         overrides.append("evaluation.report_horizons_min=[15]")
     settings = load_settings(overrides)
-    run_network(settings)
-    run_slices(settings)
+    if any(option.startswith("slices.") for option in options):
+        shutil.rmtree(tmp_path / "work" / "toy" / "slices")
+        run_slices(settings)
     title = f"{settings.model.name}-{settings.size}"
     title += "-self-loops" if settings.model.graph == "self_loops" else ""
     comparison = run_comparison(settings, members_of(settings, [title]), [1])
@@ -84,7 +102,9 @@ def test_option_goes_from_fixes_to_predictions(
     }  # fmt: skip
     for column, task in expected.items():
         assert rows[column].notna().all() == (task in settings.model.tasks), column
-    out, *_ = run_prediction(settings, comparison.bundles[title], tmp_path / "out.parquet").files
+    out, *_ = run_prediction(
+        settings, comparison.bundles[title], tmp_path / "out.parquet", picture=recorded
+    ).files
     # Nothing is hidden in the newest slice of this city, so there is nothing to estimate in it.
     answered = 0 if settings.task == "estimate_hidden" else 3
     assert len(pd.read_parquet(out)) == answered * len(settings.horizons_min)

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from roadgraph.config import load_settings
 from roadgraph.errors import DataError, SettingsError
 from roadgraph.models.registry import build_model
 from roadgraph.network.network import write_network
@@ -28,7 +27,16 @@ from roadgraph.storage import write_json
 from roadgraph.tracking.database_state import database_state
 from roadgraph.training.bundle import Bundle, read_bundle, write_bundle
 from roadgraph.workspace import Workspace
-from tests.predict.toy import END, NETWORK, SETTINGS, SLICES_TABLE, trained_bundle
+from tests.predict.toy import (
+    END,
+    NETWORK,
+    SETTINGS,
+    SLICES_TABLE,
+    bundle_of,
+    stored_city,
+    trained_bundle,
+)
+from tests.report.map_page.toy import read_page
 from tests.toy import drive, write_fixes
 from tests.tracking.toy import store_of
 
@@ -42,19 +50,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture
 def city(bundle: Bundle, tmp_path: Path) -> Settings:
-    """A city on UTC with network, slices and the bundle ``gcn-simple``, its stores by hand."""
-    settings = load_settings(
-        ["city.name=toy", "city.timezone=UTC", "tracking.enabled=false", f"workspace={tmp_path}"]
-    )
-    workspace = Workspace.of(settings)
-    write_network(NETWORK, workspace.network)
-    write_days(SLICES_TABLE, workspace.slices, ZoneInfo("UTC"), 15, {})
-    write_bundle(bundle, workspace.bundle("gcn-simple"))
-    return settings
-
-
-def bundle_of(city: Settings) -> Path:
-    return Workspace.of(city).bundle("gcn-simple")
+    return stored_city(bundle, tmp_path)
 
 
 def test_a_time_is_the_citys_clock_unless_it_names_its_offset() -> None:
@@ -92,9 +88,9 @@ def test_given_slices_alone_are_looked_at(city: Settings, tmp_path: Path) -> Non
     given = tmp_path / "given.parquet"
     pq.write_table(old, given)
     outs = [tmp_path / f"{name}.parquet" for name in ("of-given", "at")]
-    run_prediction(city, bundle_of(city), outs[0], given=Given(slices=given), draw=False)
+    run_prediction(city, bundle_of(city), outs[0], given=Given(slices=given), picture=False)
     time = Given(at=cut.strftime("%Y-%m-%dT%H:%M"))
-    predicted = run_prediction(city, bundle_of(city), outs[1], given=time, draw=False)
+    predicted = run_prediction(city, bundle_of(city), outs[1], given=time, picture=False)
     assert predicted.files == (outs[1],)
     assert pq.read_table(outs[0]).equals(pq.read_table(outs[1]))
 
@@ -104,7 +100,7 @@ def test_given_fixes_become_slices_for_this_forecast_alone(city: Settings, tmp_p
     fixes = write_fixes(drive("v1", start, 36.0, every_s=5), tmp_path / "new.csv")
     before = sorted(Workspace.of(city).root.rglob("*.parquet"))
     out = tmp_path / "out.parquet"
-    predicted = run_prediction(city, bundle_of(city), out, given=Given(fixes=fixes), draw=False)
+    predicted = run_prediction(city, bundle_of(city), out, given=Given(fixes=fixes), picture=False)
     account = predicted.account
     assert account is not None
     assert account.rows_in == account.rows_used > 0
@@ -120,7 +116,7 @@ def test_a_given_store_is_read_as_the_citys_own(city: Settings, tmp_path: Path) 
     at = END - pd.Timedelta(hours=3)
     out = tmp_path / "out.parquet"
     given = Given(at=at.isoformat(), slices=stored)
-    run_prediction(city, bundle_of(city), out, given=given, draw=False)
+    run_prediction(city, bundle_of(city), out, given=given, picture=False)
     bundle = read_bundle(bundle_of(city))
     assert pq.read_table(out).equals(predict_at(bundle, NETWORK, SLICES_TABLE, 15, at))
 
@@ -159,9 +155,11 @@ def test_the_map_is_drawn_unless_told_otherwise(city: Settings, tmp_path: Path) 
     out = tmp_path / "out.geojson"
     picture = out.with_suffix(".png")
     picture.write_bytes(b"somebody's")
-    assert run_prediction(city, bundle_of(city), out, draw=False).files == (out,)
+    style = out.with_suffix(".qml")
+    assert run_prediction(city, bundle_of(city), out, picture=False).files == (out, style)
     assert picture.read_bytes() == b"somebody's"
-    assert run_prediction(city, bundle_of(city), out).files == (out, picture)
+    drawing = out.with_suffix(".svg")
+    assert run_prediction(city, bundle_of(city), out).files == (out, style, picture, drawing)
     assert picture.read_bytes() != b"somebody's"
 
 
@@ -177,16 +175,18 @@ def test_where_there_is_no_map_to_draw_that_of_the_forecast_before_goes(
     for name in ("new.geojson", "again.geojson"):
         out = tmp_path / name
         out.with_suffix(".png").touch()
+        out.with_suffix(".svg").touch()
         if name == "again.geojson":
             out.touch()
-        assert run_prediction(city, folder, out, given=given).files == (out,)
-    assert (tmp_path / "new.png").exists()
-    assert not (tmp_path / "again.png").exists()
+        files = run_prediction(city, folder, out, given=given).files
+        assert files == (out, out.with_suffix(".qml"))
+    pictures = {path.name for kind in ("png", "svg") for path in tmp_path.glob(f"*.{kind}")}
+    assert pictures == {"new.png", "new.svg"}
 
 
 def test_a_registered_model_is_not_asked_for_where_a_bundle_is_named(city: Settings) -> None:
     elsewhere = replace(city, tracking=replace(city.tracking, uri="sqlite:////nowhere/m.db"))
-    assert run_prediction(elsewhere, bundle_of(city), None, draw=False).registered is None
+    assert run_prediction(elsewhere, bundle_of(city), None, picture=False).registered is None
 
 
 NOT_NEEDED = {
@@ -205,7 +205,13 @@ def test_a_forecast_imports_nothing_heavy_that_it_does_not_need(
         "import sys; from roadgraph.cli import app; app(standalone_mode=False); "
         "print(sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    words = ["predict", "--no-map", "city.name=toy", "city.timezone=UTC", f"workspace={tmp_path}"]
+    words = [
+        "predict",
+        "--no-picture",
+        "city.name=toy",
+        "city.timezone=UTC",
+        f"workspace={tmp_path}",
+    ]
     out = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
     )
@@ -234,3 +240,28 @@ def bundle_without_graph_layers(bundle: Bundle) -> Bundle:
     )
     settings = {**bundle.settings, "model": {**bundle.settings["model"], "name": "mlp"}}
     return replace(bundle, title="mlp-simple", model=model, options=options, settings=settings)
+
+
+def test_the_map_page_is_written_beside_the_table_where_it_is_asked_for(
+    city: Settings, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    page = out.with_suffix(".html")
+    assert run_prediction(city, bundle_of(city), out, picture=False).files == (out,)
+    assert not page.exists()
+    assert run_prediction(city, bundle_of(city), out, picture=False, page=True).files == (out, page)
+    header, arrays = read_page(page)
+    assert header["issued_at"][0]["utc"] == f"{END:%Y-%m-%dT%H:%M:%SZ}"
+    assert arrays["observed"].shape == (96, 3)  # the day before, and no truth yet
+    assert arrays["seen"].tolist() == [[1, 1, 0]]
+
+
+def test_a_map_page_of_roads_without_geometry_is_refused_before_any_work(
+    city: Settings, tmp_path: Path
+) -> None:
+    segments = NETWORK.segments.assign(geometry=None)
+    write_network(replace(NETWORK, segments=segments), Workspace.of(city).network)
+    out = tmp_path / "out.csv"
+    with pytest.raises(DataError, match="the network of 'toy' has no geometry"):
+        run_prediction(city, bundle_of(city), out, page=True)
+    assert not list(tmp_path.glob("out.*"))

@@ -1,6 +1,7 @@
 """What the README says is there."""
 
 import re
+import shlex
 from pathlib import Path
 
 from roadgraph.cli import app
@@ -21,7 +22,7 @@ def test_every_setting_on_a_line_of_the_readme_is_one() -> None:
     lines = re.findall(r"^roadgraph [a-z]+ (.*)$", README, re.MULTILINE)
     assert len(lines) >= 3
     for line in lines:
-        load_settings([word for word in line.split() if "=" in word])
+        load_settings([word for word in shlex.split(line) if "=" in word])
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -85,7 +85,7 @@ def test_classes_stand_from_the_slowest_to_the_fastest() -> None:
 
 def test_segments_and_links_have_the_columns_that_the_design_fixes() -> None:
     assert SEGMENTS.columns == [
-        "segment_id", "from_node", "to_node", "length_m", "road_class", "lanes",
+        "segment_id", "from_node", "to_node", "length_m", "road_class", "name", "lanes",
         "speed_limit_kph", "free_flow_kph", "geometry",
     ]  # fmt: skip
     assert LINKS.columns == ["from_segment", "to_segment", "turn_angle_deg", "weight"]

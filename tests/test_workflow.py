@@ -21,6 +21,7 @@ from roadgraph.errors import (
 )
 from roadgraph.evaluation.interpolation import INTERPOLATORS
 from roadgraph.evaluation.parts import ALL, HIDDEN_SEGMENTS
+from roadgraph.network.network import write_network
 from roadgraph.prediction import run_prediction, trained_bundle
 from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS
 from roadgraph.settings import Settings
@@ -36,6 +37,8 @@ from roadgraph.workflow import (
     run_slices,
     run_summary,
 )
+from roadgraph.workspace import Workspace
+from tests.toy import straight_network
 from tests.toy_city import DAYS, city_settings
 from tests.tracking.toy import in_own_store, registered_run, store_of, toy_workspace
 
@@ -67,7 +70,7 @@ def copied(imported: Settings, comparison: Comparison, tmp_path: Path) -> Settin
 
 @pytest.fixture(scope="module")
 def predictions(imported: Settings, comparison: Comparison) -> pd.DataFrame:
-    path, _ = run_prediction(imported, comparison.bundles["gcn-enhanced"], None).files
+    path, *_ = run_prediction(imported, comparison.bundles["gcn-enhanced"], None).files
     return PREDICTIONS.conform(pq.read_table(path)).to_pandas()
 
 
@@ -127,7 +130,9 @@ def test_results_are_written_as_tables_markdown_and_plots(comparison: Comparison
     assert "| gcn-enhanced | 60 |" in text
     assert "Speeds in km/h" in text
     assert "| speed MAE |" in text
-    plots = {path.name for path in (comparison.folder / "plots").iterdir()}
+    plots = {path.name for path in (comparison.folder / "plots").glob("*.png")}
+    drawings = {path.name for path in (comparison.folder / "plots").glob("*.svg")}
+    assert drawings == {name.removesuffix(".png") + ".svg" for name in plots}
     models = [f"{title}-seed-{seed}" for title in ("mlp-simple", "gcn-enhanced") for seed in (1, 2)]
     assert plots == {
         *(
@@ -264,11 +269,13 @@ def test_a_segment_without_any_probe_is_predicted_too(
     imported: Settings, comparison: Comparison, tmp_path: Path
 ) -> None:
     """The taxis never turn back, so nobody drives on the way west."""
-    out, _ = run_prediction(
+    out, picture, drawing = run_prediction(
         imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.csv"
     ).files
     assert len(pd.read_csv(out)) == 12
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert (picture, drawing) == (out.with_suffix(".png"), out.with_suffix(".svg"))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert drawing.read_text("utf-8").startswith("<?xml")
 
 
 def test_a_forecast_that_is_not_sure_enough_is_still_drawn(
@@ -276,7 +283,7 @@ def test_a_forecast_that_is_not_sure_enough_is_still_drawn(
 ) -> None:
     shy = replace(imported, evaluation=replace(imported.evaluation, abstain_below=1.0))
     out = tmp_path / "predictions.parquet"
-    _, picture = run_prediction(shy, comparison.bundles["mlp-simple"], out).files
+    _, picture, _ = run_prediction(shy, comparison.bundles["mlp-simple"], out).files
     assert pq.read_table(out)["congestion"].null_count == 12
     assert picture.is_file()
 
@@ -285,18 +292,18 @@ def test_a_forecast_without_classes_leaves_no_map_of_an_earlier_one(
     copied: Settings, comparison: Comparison, tmp_path: Path
 ) -> None:
     out = tmp_path / "predictions.parquet"
-    run_prediction(copied, comparison.bundles["mlp-simple"], out)
-    assert out.with_suffix(".png").is_file()
+    drawn = run_prediction(copied, comparison.bundles["mlp-simple"], out).files[1:]
+    assert drawn == (out.with_suffix(".png"), out.with_suffix(".svg"))
     of_speed = replace(copied, model=replace(copied.model, tasks=("speed",)))
     speeds = run_comparison(of_speed, members_of(of_speed, ["mlp-simple"]), [1])
     assert run_prediction(of_speed, speeds.bundles["mlp-simple"], out).files == (out,)
-    assert not out.with_suffix(".png").exists()
+    assert not any(file.exists() for file in drawn)
 
 
 def test_predictions_to_another_kind_of_file_are_refused(
     imported: Settings, comparison: Comparison, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match=r"\.parquet, \.csv, \.geojson or \.geoparquet file"):
+    with pytest.raises(SettingsError, match=r"\.csv, \.geojson, \.geoparquet or \.gpkg file"):
         run_prediction(imported, comparison.bundles["mlp-simple"], tmp_path / "predictions.xlsx")
 
 
@@ -304,6 +311,7 @@ def test_predicting_without_a_bundle_says_how_to_train_one(
     tmp_path: Path,
 ) -> None:
     settings = Settings(workspace=str(tmp_path))
+    write_network(straight_network(), Workspace.of(settings).network)
     with pytest.raises(RegistryError, match="no registered model 'sample'; train one: roadgraph"):
         run_prediction(settings, None, None)
     with pytest.raises(BundleError, match=r"no bundle .*gcn-simple.*roadgraph train"):

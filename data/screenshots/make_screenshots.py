@@ -1,7 +1,8 @@
-"""Takes pictures of a city: its runs and a run's curves in MLflow, its comparison, its pipeline.
+"""Takes pictures of a city: runs and curves in MLflow, its comparison, its pipeline, its map.
 
-Run it through `make screenshots` after `roadgraph compare`; it needs the `playwright` package and
-a Chromium of the system. The store is copied first, so that looking at it changes nothing.
+Run it through `make screenshots` after `roadgraph compare` and `roadgraph report`; it needs the
+`playwright` package and a Chromium of the system. The store is copied first, so that looking at it
+changes nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_assets import served_assets
+from page_screenshots import take_map_pictures
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+
+from roadgraph.report.scorecard_page.page import SCORECARD_FILE
+from roadgraph.reporting import MAP_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +42,9 @@ FOLDER = Path(__file__).parent
 WORK = FOLDER.parent / "work"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH_PX, HEIGHT_PX = 1400, 900
+SCORECARD_HEIGHT_PX = 1120
 PAGE_SCALE = 0.8
-"""The comparison and the assets are shown smaller, so that the widest of them fits."""
+"""Comparison, scorecard and assets are shown smaller, so that the widest of them fits."""
 
 START_S = 90
 PARENT = "mlflow.parentRunId"
@@ -71,6 +77,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=30, help="horizon of the metrics shown")
     parser.add_argument("--store", default=f"sqlite:///{WORK / 'mlflow.db'}")
     parser.add_argument("--page", type=Path, help="default: data/work/CITY/results/comparison.html")
+    parser.add_argument("--report", type=Path, help="default: data/work/CITY/report")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--browser", help="path of Chromium; by default the one on the PATH")
     asked = parser.parse_args()
@@ -80,6 +87,11 @@ def main() -> None:
     page = asked.page or WORK / asked.city / "results" / "comparison.html"
     if not page.is_file():
         sys.exit(f"{page}: no such page; run `roadgraph compare` first or name it by --page")
+    report = asked.report or WORK / asked.city / "report"
+    for name in (MAP_FILE, SCORECARD_FILE):
+        if not (report / name).is_file():
+            sys.exit(f"{report / name}: no such page; run `roadgraph report` first or name its "
+                     "folder by --report")  # fmt: skip
     store = Path(asked.store.removeprefix("sqlite:///"))
     if not store.is_file():
         sys.exit(f"{store}: no such MLflow store; run `roadgraph compare` first or name it by "
@@ -87,6 +99,7 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     with served(store) as address, sync_playwright() as playwright:
         chosen = choose(address, asked.city, asked.minutes)
+        take_map_pictures(playwright.chromium, browser, report / MAP_FILE, asked.out)
         # Chromium's sandbox refuses to run as root, which is who runs in most containers.
         chromium = playwright.chromium.launch(
             executable_path=browser, chromium_sandbox=os.geteuid() != 0
@@ -106,6 +119,14 @@ def main() -> None:
         )
         tab.goto(page.resolve().as_uri())
         save(tab, asked.out / "comparison.png")
+        tab.set_viewport_size(
+            {
+                "width": round(WIDTH_PX / PAGE_SCALE),
+                "height": round(SCORECARD_HEIGHT_PX / PAGE_SCALE),
+            }
+        )
+        tab.goto((report / SCORECARD_FILE).resolve().as_uri())
+        save(tab, asked.out / "scorecard.png")
         with served_assets(asked.city, WORK, free_port(), wait) as pages:
             tab = chromium.new_page(
                 viewport={

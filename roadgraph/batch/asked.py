@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from roadgraph.batch.outcome import STEPS
-from roadgraph.calendar import Days
+from roadgraph.calendar import Days, asked_day
 from roadgraph.errors import SettingsError, nearest
 
 if TYPE_CHECKING:
@@ -56,15 +56,5 @@ def asked_for(first: str | None, last: str | None, steps: str | None) -> Asked:
                     f"--steps: no step '{name}' (there are {', '.join(STEPS)})"
                     f"{nearest(name, STEPS)}"
                 )
-    end = NOW if last == NOW else _day("--to", last)
-    return Asked(_day("--from", first), end, chosen)
-
-
-def _day(option: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        also = f" or '{NOW}'" if option == "--to" else ""
-        raise SettingsError(f"{option} {text}: is no day; write it as 2026-01-05{also}") from error
+    end = NOW if last == NOW else asked_day("--to", last, f" or '{NOW}'")
+    return Asked(asked_day("--from", first), end, chosen)

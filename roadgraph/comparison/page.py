@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roadgraph.comparison.account import account_of
-from roadgraph.report.comparison_page import ComparisonPage, PageRun, PageTable, Picture
+from roadgraph.report.comparison_page import ComparisonPage, PageRun
+from roadgraph.report.html_page import Picture
+from roadgraph.report.html_tables import PageTable
 from roadgraph.report.tables import cost_text
 
 if TYPE_CHECKING:

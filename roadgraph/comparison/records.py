@@ -286,8 +286,8 @@ def _artifacts(run: Run, place: Path) -> dict[str, tuple[str, ...]]:
     """
     top = place.parent
     artifacts: dict[str, tuple[str, ...]] = {}
-    if run.pictures:
-        artifacts["plots"] = tuple(os.path.relpath(path, top) for path in run.pictures.values())
+    if run.picture_files:
+        artifacts["plots"] = tuple(os.path.relpath(path, top) for path in run.picture_files)
     files = []
     if run.bundle.is_dir():
         artifacts["bundle"] = (os.path.relpath(run.bundle, top),)

@@ -53,21 +53,21 @@ def write_results(compared: Compared, settings: Settings, folder: Path) -> None:
         _draw(compared, trivial, temporary / "plots")
 
 
-def picture_name(facts: Facts, kind: str) -> str:
-    """Return the file name of a run's picture of a kind, such as ``confusion``."""
+def picture_name(facts: Facts, picture: Path) -> str:
+    """Return the name, among those of all runs, of a run's picture such as ``confusion.png``."""
     seed = "" if facts.baseline else f"-seed-{facts.seed}"
-    return f"{facts.title.replace(' ', '-')}{seed}-{kind}.png"
+    return f"{facts.title.replace(' ', '-')}{seed}-{picture.name}"
 
 
 def _draw(compared: Compared, trivial: bool, folder: Path) -> None:
     mark = f"\n{TRIVIAL_IN_TITLES}" if trivial else ""
     folder.mkdir()
     for run in compared.runs:
-        for kind, picture in run.pictures.items():
-            shutil.copyfile(picture, folder / picture_name(run.facts, kind))
+        for picture in run.picture_files:
+            shutil.copyfile(picture, folder / picture_name(run.facts, picture))
     means = means_of_all(compared.scores)
     for column, axis_title, subject in (
-        ("macro_f1", "macro F1", "Congestion on the test span"),
+        ("macro_f1", "macro F1, 0-1", "Congestion on the test span"),
         ("speed_mae_kph", "mean absolute error, km/h", "Speed on the test span"),
     ):
         if means[column].notna().any():

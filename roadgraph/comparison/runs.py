@@ -89,9 +89,17 @@ class Run:
 
     @property
     def pictures(self) -> dict[str, Path]:
-        """The file of each picture that was drawn, by its kind, such as ``confusion``."""
+        """The PNG of each picture that was drawn, by its kind, such as ``confusion``."""
         files = sorted((self.folder / PICTURES_FOLDER).glob("*.png"))
         return {file.stem: file for file in files}
+
+    @property
+    def picture_files(self) -> tuple[Path, ...]:
+        """Every file of the pictures, by their names: ``pictures`` and the drawings beside them."""
+        from roadgraph.report.style import PLOT_FORMATS  # imports Matplotlib
+
+        files = sorted((self.folder / PICTURES_FOLDER).glob("*"))
+        return tuple(file for file in files if file.suffix in PLOT_FORMATS)
 
 
 def write_run(

@@ -46,6 +46,15 @@ class SliceGrid:
             observed=self.observed[:stop],
         )
 
+    def at_places(self, places: np.ndarray) -> SliceGrid:
+        """Return the grid of the segments at ``places [M]``, in their order."""
+        return replace(
+            self,
+            segment_ids=tuple(self.segment_ids[place] for place in places),
+            measured=self.measured[:, places],
+            observed=self.observed[:, places],
+        )
+
     def without(self, segments: np.ndarray) -> SliceGrid:
         """Return the grid as if some segments, ``[N]`` bool, had never been observed."""
         if not segments.any():

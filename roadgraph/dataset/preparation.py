@@ -66,6 +66,11 @@ class Preparation:
         """Standard deviation of the channel ``mean_speed``."""
         return float(self.std[0])
 
+    def at_places(self, places: np.ndarray) -> Preparation:
+        """Return how the segments at ``places [M]`` are prepared, in their order."""
+        history = replace(self.history, week=self.history.week[:, places])
+        return replace(self, fill=self.fill[places], statics=self.statics[places], history=history)
+
     def inputs(
         self,
         grid: SliceGrid,

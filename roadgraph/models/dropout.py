@@ -16,9 +16,10 @@ class Dropout(nn.Dropout):
     .. math:: y = x \, m / (1 - p), \qquad P(m = 0) = p
 
     (Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting",
-    JMLR 15.) On the CPU torch draws a number a feature on one core, which took half of a training
-    step; here one draw of 64 bits decides on four features. The draws come from torch's generator,
-    so seeds, checkpoints and recomputed activations hold. Other devices take torch's own.
+    JMLR 15.) On the CPU torch draws a number a feature on one core, a fifth of a training step or
+    more (``benchmarks/training_step.py``); here one draw of 64 bits decides on four features. The
+    draws come from torch's generator, so seeds, checkpoints and recomputed activations hold. Other
+    devices take torch's own.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

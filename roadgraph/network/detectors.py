@@ -46,6 +46,7 @@ def detector_network(
             "to_node": list(ids),
             "length_m": unknown,
             "road_class": ROAD_CLASS,
+            "name": None,
             "lanes": pd.Series(pd.NA, index=range(len(ids)), dtype="Int32"),
             "speed_limit_kph": unknown,
             "free_flow_kph": unknown,

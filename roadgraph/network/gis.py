@@ -36,10 +36,10 @@ def read_road_layer(path: Path, settings: NetworkSettings) -> Network:
     """Read a layer of lines into a network.
 
     Needs a column for ``segment_id``; uses ``from_node`` and ``to_node`` (else the ends of the
-    lines are the nodes), ``length_m``, ``road_class``, ``lanes`` and ``speed_limit_kph`` where
-    they are. A line is one driving direction, unless there is a column ``oneway``; see
-    :mod:`roadgraph.network.two_way`. Segments link where one ends at the node at which another
-    begins.
+    lines are the nodes), ``length_m``, ``road_class``, ``name``, ``lanes`` and
+    ``speed_limit_kph`` where they are. A line is one driving direction, unless there is a column
+    ``oneway``; see :mod:`roadgraph.network.two_way`. Segments link where one ends at the node at
+    which another begins.
 
     Args:
         path: whatever geopandas reads, also a zipped shapefile.
@@ -227,6 +227,7 @@ def _segments(layer: gpd.GeoDataFrame, settings: NetworkSettings, source: str) -
         "road_class": "unclassified"
         if classes is None
         else classes.map(lambda name: "unclassified" if pd.isna(name) else str(name)),
+        "name": layer["name"] if "name" in layer.columns else None,
         "lanes": numbers("lanes").fillna(1).astype("int32"),
         "speed_limit_kph": limits,
         # Until it has been measured, free flow is the limit; training estimates its own.

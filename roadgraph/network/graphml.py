@@ -28,10 +28,12 @@ from roadgraph.network.osm_segments import (
 )
 from roadgraph.network.osm_tags import (
     ACCESS_KEYS,
+    NAME_KEYS,
     RANK,
     UNFINISHED_KEYS,
     Road,
     reason_to_leave_out,
+    road_name,
     road_of,
 )
 from roadgraph.network.xml_stream import read_xml_text
@@ -60,8 +62,9 @@ def read_graphml(path: Path, settings: NetworkSettings) -> Network:
 
     A graph that was not simplified is simplified first, so that segments run from junction to
     junction. Where OSMnx joined ways of several values, a segment has the most important class,
-    the fewest lanes and the mean limit. The graph has no turn restrictions. Ids are those of
-    :mod:`roadgraph.network.osm_segments`; twins are told apart by the edge's key.
+    the fewest lanes, the mean limit and the first name by the alphabet. The graph has no turn
+    restrictions. Ids are those of :mod:`roadgraph.network.osm_segments`; twins are told apart by
+    the edge's key.
 
     Args:
         path: ``.graphml``, also with ``.gz`` or ``.bz2``.
@@ -210,6 +213,7 @@ def _road(attributes: Mapping[str, Any], settings: NetworkSettings) -> Road:
         lanes=min(road.lanes for road in roads),
         speed_limit_kph=sum(road.speed_limit_kph for road in roads) / len(roads),
         limit_told=all(road.limit_told for road in roads),
+        name=road_name(next(_each_way(attributes, NAME_KEYS))),
     )
 
 

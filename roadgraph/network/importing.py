@@ -113,7 +113,8 @@ def write_import(
     """Write an imported network as all of ``folder``.
 
     That is ``segments.parquet``, ``links.parquet``, the account ``network.json``, where something
-    was cut away ``cut.csv``, and where it can be drawn ``network.png``.
+    was cut away ``cut.csv``, and where it can be drawn ``network.png`` and what else ``draw`` puts
+    beside it.
 
     Args:
         imported: what to write.

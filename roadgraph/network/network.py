@@ -86,7 +86,8 @@ def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str
     """Return the network of two raw tables after gathering every fault in them.
 
     Args:
-        segments: columns of ``schema.SEGMENTS``; may have ``limit_told`` too.
+        segments: columns of ``schema.SEGMENTS``; may have ``limit_told`` too, and may lack
+            ``name``. A blank name is none.
         links: columns of ``schema.LINKS``.
         source: the file they came from, for the message.
 
@@ -124,7 +125,15 @@ def checked_network(segments: gpd.GeoDataFrame, links: pd.DataFrame, source: str
     order = segments.sort_values("segment_id", ignore_index=True)
     tied = links.sort_values(list(LINKS.key), ignore_index=True)
     told = order[LIMIT_TOLD].to_numpy(dtype=bool) if LIMIT_TOLD in order.columns else None
+    order = order.assign(name=_road_names(order))
     return Network(order[SEGMENTS.columns], tied[LINKS.columns], told)
+
+
+def _road_names(segments: gpd.GeoDataFrame) -> pd.Series:
+    """Return the name of each segment's road as text, or None."""
+    names = [None] * len(segments) if "name" not in segments.columns else segments["name"]
+    texts = ("" if pd.isna(name) else str(name).strip() for name in names)
+    return pd.Series([text or None for text in texts], index=segments.index, dtype=object)
 
 
 def write_network(network: Network, folder: Path) -> None:
@@ -135,7 +144,9 @@ def write_network(network: Network, folder: Path) -> None:
 
 def write_tables(network: Network, folder: Path) -> None:
     """Write ``segments.parquet`` (GeoParquet) and ``links.parquet`` into a folder that exists."""
-    network.segments.to_parquet(folder / SEGMENTS_FILE, index=False)
+    # Also where no segment has one, the file's names are texts.
+    segments = network.segments.astype({"name": pd.StringDtype(na_value=np.nan)})
+    segments.to_parquet(folder / SEGMENTS_FILE, index=False)
     links = LINKS.conform(pa.Table.from_pandas(network.links, preserve_index=False))
     pq.write_table(links, folder / "links.parquet")
 

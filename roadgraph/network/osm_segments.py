@@ -85,8 +85,9 @@ def merged_segments(
 ) -> list[OsmSegment]:
     """Join pieces into segments that run from junction to junction or dead end.
 
-    OSMnx finds the junctions. Class and lanes are those of most of the segment; the limit is the
-    speed that takes as long over the whole as the pieces' own limits do. Rings that meet no other
+    OSMnx finds the junctions. Class and lanes are those of most of the segment, the name is the one
+    of most of it that has any; the limit is the speed that takes as long over the whole as the
+    pieces' own limits do. Rings that meet no other
     road have no junction and are left out.
 
     Args:
@@ -131,8 +132,9 @@ def _segment(
 def _merged_road(roads: Sequence[Road], lengths_m: Sequence[float]) -> Road:
     told_m = sum(m for road, m in zip(roads, lengths_m, strict=True) if road.limit_told)
     limit_told = 2 * told_m >= sum(lengths_m)
+    name = _name_of_most(roads, lengths_m)
     if len(set(roads)) == 1:
-        return replace(roads[0], limit_told=limit_told)
+        return replace(roads[0], limit_told=limit_told, name=name)
     by_class: defaultdict[str, float] = defaultdict(float)
     by_lanes: defaultdict[int, float] = defaultdict(float)
     hours = 0.0
@@ -145,7 +147,16 @@ def _merged_road(roads: Sequence[Road], lengths_m: Sequence[float]) -> Road:
         lanes=max(by_lanes, key=lambda count: (by_lanes[count], -count)),
         speed_limit_kph=round(sum(lengths_m) / hours, 1),
         limit_told=limit_told,
+        name=name,
     )
+
+
+def _name_of_most(roads: Sequence[Road], lengths_m: Sequence[float]) -> str | None:
+    by_name: defaultdict[str, float] = defaultdict(float)
+    for road, length_m in zip(roads, lengths_m, strict=True):
+        if road.name is not None:
+            by_name[road.name] += length_m
+    return min(by_name, key=lambda name: (-by_name[name], name), default=None)
 
 
 def _lengths_m(
@@ -169,6 +180,7 @@ def segments_table(segments: Sequence[OsmSegment]) -> gpd.GeoDataFrame:
         "to_node": [str(segment.to_node) for segment in segments],
         "length_m": [GEODESIC.geometry_length(segment.line) for segment in segments],
         "road_class": [segment.road.road_class for segment in segments],
+        "name": [segment.road.name for segment in segments],
         "lanes": np.array([segment.road.lanes for segment in segments], dtype=np.int32),
         "speed_limit_kph": limits,
         # Until it has been measured, free flow is the limit; training estimates its own.

@@ -111,6 +111,7 @@ BOTH = frozenset({"no", "false", "0", "reversible", "alternating"})
 """A reversible road is open to each direction in turn, so fixes will be found in both."""
 ROUNDABOUTS = frozenset({"roundabout", "circular"})
 
+NAME_KEYS = ("name", "ref")
 LIMIT_KEYS = ("maxspeed", "maxspeed:type", "source:maxspeed", "zone:maxspeed", "zone:traffic")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?) ?(mph|km/?h|kph|kmph)?", re.IGNORECASE)
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)?):(?:zone:?)?(\w+)", re.IGNORECASE)
@@ -118,16 +119,20 @@ _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)?):(?:zone:?)?(\w+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What is known of a road in one direction of travel; ``limit_told``: by a tag."""
+    """What is known of a road in one direction of travel; ``limit_told``: by a tag.
+
+    Roads are the same where one drives on them alike, whatever they are called.
+    """
 
     road_class: str
     lanes: int
     speed_limit_kph: float
     limit_told: bool = field(default=True, compare=False)
+    name: str | None = field(default=None, compare=False)
 
 
 def road_of(tags: Tags, forward: bool, oneway: bool, default_limit_kph: float) -> Road:
-    """Return class, lanes and limit of a drivable way in one direction.
+    """Return class, lanes, limit and name of a drivable way in one direction.
 
     Args:
         tags: the way's; its ``highway`` is one of ``ROAD_CLASSES``.
@@ -138,7 +143,14 @@ def road_of(tags: Tags, forward: bool, oneway: bool, default_limit_kph: float) -
     road_class = tags["highway"]
     told = limit_kph(tags, forward)
     limit = CLASS_LIMIT_KPH.get(road_class, default_limit_kph) if told is None else told
-    return Road(road_class, lane_count(tags, forward, oneway), limit, told is not None)
+    lanes = lane_count(tags, forward, oneway)
+    return Road(road_class, lanes, limit, told is not None, road_name(tags))
+
+
+def road_name(tags: Tags) -> str | None:
+    """Return what a road is called: its name, else its number."""
+    told = (tags.get(key, "").strip() for key in NAME_KEYS)
+    return next((name for name in told if name), None)
 
 
 def reason_to_leave_out(tags: Tags, service_roads: bool) -> str | None:

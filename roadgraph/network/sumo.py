@@ -50,6 +50,7 @@ class _Edge:
     from_node: str
     to_node: str
     road_class: str
+    name: str
     shape: list[Point]
     lanes: dict[int, tuple[float, float]] = field(default_factory=dict)  # m/s, m
 
@@ -66,9 +67,9 @@ class _Net:
 def read_sumo(path: Path, settings: NetworkSettings) -> Network:
     """Read the edges that passenger cars may use from a SUMO net, back in WGS84.
 
-    Ids, classes, lanes, limits and lengths are SUMO's; links are its connections between lanes
-    that admit cars, so that its turn rules hold, without the U-turns that are not the only way
-    out. SUMO measures lengths between junctions, the geometry runs from node to node.
+    Ids, classes, names, lanes, limits and lengths are SUMO's; links are its connections between
+    lanes that admit cars, so that its turn rules hold, without the U-turns that are not the only
+    way out. SUMO measures lengths between junctions, the geometry runs from node to node.
 
     Args:
         path: ``.net.xml``, also with ``.gz``.
@@ -153,6 +154,7 @@ class _Reader:
             text(attributes, "from"),
             text(attributes, "to"),
             _road_class(attributes.get("type", "")),
+            attributes.get("name", ""),
             shape,
         )
 
@@ -202,6 +204,7 @@ def _segments(net: _Net, path: Path) -> gpd.GeoDataFrame:
         "to_node": [edge.to_node for edge in edges],
         "length_m": [max(length for _, length in edge.lanes.values()) for edge in edges],
         "road_class": [edge.road_class for edge in edges],
+        "name": [edge.name for edge in edges],
         "lanes": np.array([len(edge.lanes) for edge in edges], dtype=np.int32),
         "speed_limit_kph": limits,
         # Until it has been measured, free flow is the limit; training estimates its own.

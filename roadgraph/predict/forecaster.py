@@ -118,7 +118,7 @@ class Forecaster:
         """
         origin = observations.newest_end_by(at)
         late = (at - origin) // self.step
-        grid = self._window(observations, origin)
+        grid = self.window(observations, origin)
         said, reached = self._said(grid, at, late)
         table = answer_table(
             said,
@@ -130,8 +130,8 @@ class Forecaster:
             return table.filter(pc.invert(table["observed"]))
         return table
 
-    def _window(self, observations: Observations, end: pd.Timestamp) -> SliceGrid:
-        """Return the slices that a model looks at, up to the newest with any observation."""
+    def window(self, observations: Observations, end: pd.Timestamp) -> SliceGrid:
+        """Return the slices that a model looks at, the last of which ends at ``end``."""
         first = end - self.slices * self.step
         rows, places = observations.between(first, end)
         return grid_from_places(rows, places, self._names, self.bundle.slice_minutes, first)
@@ -195,7 +195,7 @@ def _answers(
         typical = typical_forecast(bundle, ahead[np.asarray(horizons)] - step)
     if typical is not None and beyond:
         return typical, np.zeros(len(horizons), dtype=bool)
-    own = grid if len(part.places) == len(grid.segment_ids) else _columns(grid, part.places)
+    own = grid if len(part.places) == len(grid.segment_ids) else grid.at_places(part.places)
     first = len(own.slice_starts) - bundle.window
     inputs = bundle.preparation.inputs(own, city_zone(bundle.timezone), first=first)
     origin = np.array([bundle.window - 1])
@@ -204,13 +204,3 @@ def _answers(
     if typical is None:
         return said, np.ones(len(horizons), dtype=bool)
     return reaching(said, typical, horizons, late)
-
-
-def _columns(grid: SliceGrid, places: np.ndarray) -> SliceGrid:
-    """Return the grid of some segments."""
-    return replace(
-        grid,
-        segment_ids=tuple(grid.segment_ids[place] for place in places),
-        measured=grid.measured[:, places],
-        observed=grid.observed[:, places],
-    )

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from roadgraph.predict.forecaster import Forecaster
+from roadgraph.predict.store import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from roadgraph.network.network import Network
     from roadgraph.training.bundle import Bundle
-
-METADATA = "roadgraph."
-"""Begins the names of what a file of predictions says of itself."""
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
-MANIFEST_KEY = b"roadgraph.manifest"
+METADATA = "roadgraph."
+"""Begins the names of what a file of predictions says of itself."""
+MANIFEST_KEY = f"{METADATA}manifest".encode()
 AS_ISSUED = "as_issued"
 NAME = "%Y%m%dT%H%MZ"
 STORED = re.compile(r"\d{8}T\d{4}Z\.parquet")

@@ -29,14 +29,14 @@ def plot_coverage(scores: pd.DataFrame, title: str, path: Path) -> None:
         scores: a row a forecaster and horizon, with ``model``, ``baseline``, ``horizon_min`` and
             ``interval_coverage``.
         title: above the plot.
-        path: of the PNG.
+        path: of the PNG; the SVG lies beside it.
     """
     promised = INTERVAL_QUANTILES[1] - INTERVAL_QUANTILES[0]
     with mpl.rc_context(RULES):
         figure = new_figure(6.4, 3.6)
         axes = figure.subplots()
         axes.axhline(promised, color=GREY, linestyle="--", label=f"promised {promised:.0%}")
-        draw_by_horizon(axes, scores, "interval_coverage", "speeds within the interval", title)
+        draw_by_horizon(axes, scores, "interval_coverage", "speeds within the interval, %", title)
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, promised - LEAST_SPREAD), max(high, promised + LEAST_SPREAD))
         axes.yaxis.set_major_locator(MultipleLocator(0.05))
@@ -57,7 +57,7 @@ def plot_reliability(
         right_share: ``[bins]`` share of right classes.
         cells: ``[bins]`` how many there are.
         title: above the plot.
-        path: of the PNG.
+        path: of the PNG; the SVG lies beside it.
     """
     bins = len(cells)
     with mpl.rc_context(RULES):
@@ -66,10 +66,10 @@ def plot_reliability(
         upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as sure as right")
         some = cells > 0
         upper.plot(confidence[some], right_share[some], "o-", color=LINES[0], label="answers")
-        upper.set(title=title, ylabel="share of right classes", xlim=(0, 1), ylim=(0, 1))
+        upper.set(title=title, ylabel="share of right classes, %", xlim=(0, 1), ylim=(0, 1))
         upper.legend(loc="upper left")
         lower.bar((np.arange(bins) + 0.5) / bins, cells, width=0.9 / bins, color=LINES[0])
-        lower.set(xlabel="probability of the answered class", ylabel="cells")
+        lower.set(xlabel="probability of the answered class, %", ylabel="number of cells")
         lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         for axes in (upper, lower):

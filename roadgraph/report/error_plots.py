@@ -11,8 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from roadgraph.report.plots import LINES, NO_ANSWER, draw_lines, draw_scale, map_axes
-from roadgraph.report.style import RULES, new_figure, save
+from roadgraph.report.plots import LINES, draw_lines, draw_scale, map_axes
+from roadgraph.report.style import NO_ANSWER, RULES, new_figure, save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,14 +39,14 @@ def plot_error_by_hour(
         right_share: ``[24]`` share of right classes, likewise; one of both there must be.
         unit: of ``speed_mae``.
         title: above the plot.
-        path: of the PNG.
+        path: of the PNG; the SVG lies beside it.
     """
     wrong_share = None if right_share is None else 1 - right_share
     shown = [
         (values, label, colour)
         for values, label, colour in (
             (speed_mae, f"speed MAE, {unit}", LINES[0]),
-            (wrong_share, "wrong classes", LINES[1]),
+            (wrong_share, "wrong classes, %", LINES[1]),
         )
         if values is not None
     ]
@@ -58,7 +58,7 @@ def plot_error_by_hour(
         if wrong_share is not None:
             panels[-1].yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         panels[0].set_title(title)
-        panels[-1].set_xlabel("local hour of the day")
+        panels[-1].set_xlabel("local time of day, hours")
         save(figure, path)
 
 
@@ -73,7 +73,7 @@ def plot_error_map(
         most: end of the colours; a larger error has the last one.
         unit: of both.
         title: above the plot.
-        path: of the PNG.
+        path: of the PNG; the SVG lies beside it.
     """
     known = ~np.isnan(speed_mae)
     geometry = network.segments.geometry

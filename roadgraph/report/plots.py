@@ -12,7 +12,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from roadgraph.network.osm_tags import RANK
-from roadgraph.report.style import CLASS_COLOURS, CLASS_TITLES, RULES, new_figure, save
+from roadgraph.report.style import (
+    CLASS_COLOURS,
+    CLASS_TITLES,
+    NO_ANSWER,
+    NO_ANSWER_TITLE,
+    RULES,
+    new_figure,
+    save,
+)
 from roadgraph.schema import CONGESTION_CLASSES
 
 if TYPE_CHECKING:
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
 KM_PER_DEGREE = 111.195
 """Of latitude, on a sphere of the Earth's mean radius."""
 
-NO_ANSWER = "#b8bcc0"  # grey, of no class
 LINES = ("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31")
 GREYS = ("#495057", "#868e96", "#adb5bd")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -51,7 +58,7 @@ def plot_learning_curves(history: Sequence[dict[str, float]], title: str, path: 
         losses = [epoch["val_loss"] for epoch in history]
         best = int(np.argmin(losses))
         axes.plot(epochs[best], losses[best], "o", color="#2c7fb8", label="kept")
-        axes.set(title=title, xlabel="epoch", ylabel="loss")
+        axes.set(title=title, xlabel="epoch (number)", ylabel="loss (no unit)")
         axes.legend()
         save(figure, path)
 
@@ -66,7 +73,7 @@ def plot_confusion(
         classes: their titles.
         counted: what is counted, such as cells.
         title: above the plot.
-        path: of the PNG.
+        path: of the PNG; the SVG lies beside it.
     """
     with mpl.rc_context(RULES):
         figure = new_figure(4.8, 4.2)
@@ -86,7 +93,11 @@ def plot_confusion(
         axes.set_xticks(range(len(classes)), classes)
         axes.set_yticks(range(len(classes)), classes)
         axes.spines[:].set_visible(False)
-        axes.set(title=title, xlabel="forecast", ylabel=f"observed (share of the row, {counted})")
+        axes.set(
+            title=title,
+            xlabel="class forecast",
+            ylabel=f"class observed (share of the row in %, number of {counted})",
+        )
         save(figure, path)
 
 
@@ -199,7 +210,7 @@ def plot_predictions(
         ]
         answers = predictions.groupby("horizon_min")["congestion"].count()
         if (answers < len(network.segment_ids)).any():
-            handles.append(Line2D([], [], color=NO_ANSWER, linewidth=3, label="no answer"))
+            handles.append(Line2D([], [], color=NO_ANSWER, linewidth=3, label=NO_ANSWER_TITLE))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
         issued = predictions["issued_at"].iloc[0].tz_convert(zone)
         figure.suptitle(f"Congestion forecast issued {issued:%Y-%m-%d %H:%M} local time")
@@ -221,11 +232,11 @@ def draw_lines(
         width: of the lines in points.
         order: what has a higher one lies above.
     """
-    shifted = _left_of(geometry)
+    shifted = left_of(geometry)
     axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width, zorder=order))
 
 
-def _left_of(geometry: GeoSeries) -> list[np.ndarray]:
+def left_of(geometry: GeoSeries) -> list[np.ndarray]:
     """Return the points of each line, 8 m to its left."""
     points, line = shapely.get_coordinates(geometry, return_index=True)
     if not len(points):

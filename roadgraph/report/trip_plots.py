@@ -30,7 +30,7 @@ def plot_worst_trips(network: Network, trips: Sequence[dict[str, Any]], path: Pa
     Args:
         network: the roads.
         trips: ``worst`` of a :class:`~roadgraph.probes.match_report.MatchReport`.
-        path: the PNG to write.
+        path: of the PNG; the SVG lies beside it.
     """
     columns = min(len(trips), 3)
     rows = -(-len(trips) // columns)

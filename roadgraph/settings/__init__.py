@@ -21,6 +21,7 @@ from roadgraph.settings.learning import (
 )
 from roadgraph.settings.pipeline import PipelineSettings
 from roadgraph.settings.promotion import PromotionSettings
+from roadgraph.settings.report import ReportSettings
 from roadgraph.settings.roads_and_probes import (
     CitySettings,
     MeasuredSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "PipelineSettings",
     "ProbesSettings",
     "PromotionSettings",
+    "ReportSettings",
     "Setting",
     "Settings",
     "Size",
@@ -72,6 +74,7 @@ class Settings:
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     promotion: PromotionSettings = field(default_factory=PromotionSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     task: Annotated[
         Literal["forecast", "estimate_hidden", "nowcast_same_slice"],

@@ -60,7 +60,7 @@ def answers(
                 batch = moments[first : first + step]
                 given = model(windows(tensor, batch, window, tile.places), tile)
                 for name, answer in given.items():
-                    values = _as_told(name, answer[:, :, : tile.own], preparation)
+                    values = as_told(name, answer[:, :, : tile.own], preparation)
                     if name not in found:
                         _, horizons, _, *rest = values.shape
                         found[name] = values.new_empty((len(moments), horizons, segments, *rest))
@@ -68,8 +68,14 @@ def answers(
     return {name: values.numpy() for name, values in found.items()}
 
 
-def _as_told(name: str, answer: torch.Tensor, preparation: Preparation) -> torch.Tensor:
-    """Return probabilities, or speeds in km/h."""
+def as_told(name: str, answer: torch.Tensor, preparation: Preparation) -> torch.Tensor:
+    """Return probabilities, or speeds in km/h, of what a model gives for a task.
+
+    Args:
+        name: of the task.
+        answer: logits ``[..., classes]``, or speeds in the scale of the channel ``mean_speed``.
+        preparation: gives that scale.
+    """
     if name.startswith("speed"):
         kph = answer * preparation.speed_std_kph + preparation.speed_mean_kph
         return kph.clamp_min(0)

@@ -16,8 +16,8 @@ def keep_freed_memory() -> bool:
 
     The C library gives a large tensor's memory back to the system as soon as it is freed, and a
     training step that asks for the same sizes again and again has every page cleared again and
-    again: on the CPU that took as long as the step itself. On a GPU torch keeps memory anyway. What
-    the process takes at its peak stays the same, but it no longer falls between the peaks.
+    again. On a GPU torch keeps memory anyway. What the process takes at its peak stays the same,
+    but it no longer falls between the peaks.
 
     (glibc manual, "Malloc Tunable Parameters": without areas of their own, large blocks lie in the
     heap, which is trimmed only above the threshold.) Other C libraries are left as they are.

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from roadgraph.calendar import city_zone, span_of_day
 from roadgraph.errors import DataError
 from roadgraph.predict.store import forecasts_of_days, read_forecast, read_manifest
-from roadgraph.schema import PREDICTIONS
+from roadgraph.schema import PREDICTIONS, read_whole
 from roadgraph.storage import fingerprint
 from roadgraph.verification.scoring import Cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from pathlib import Path
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 LONGEST_HORIZON = pd.Timedelta(days=1)
 """The setting ``dataset.horizons_min`` allows no longer one."""
+
+COURSE = ["issued_at", "slice_start", "segment_id", "speed", "speed_p10", "speed_p90"]
+"""Columns of predictions that the course of a segment's speed over the day is drawn from."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,27 @@ class Issued:
     unobserved: int
     seen: int
     strangers: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many forecasts of the day are judged, and how many not, by reason."""
+        return {
+            "judged": len(self.cells.table),
+            "unobserved": self.unobserved,
+            "seen": self.seen,
+            "strangers": self.strangers,
+        }
+
+    @property
+    def models(self) -> dict[str, int]:
+        """How many of the judged forecasts each model made."""
+        counts = self.cells.table["made_by"].value_counts()
+        return dict(sorted((str(name), int(count)) for name, count in counts.items()))
+
+    def none_judged(self, day: date) -> str:
+        """Return the reason of a day on which no forecast can be judged."""
+        left_out = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+        return f"no forecast of {day} can be judged ({left_out})"
 
 
 def issued_of_day(
@@ -102,6 +128,62 @@ def issued_of_day(
     table = pd.concat(tables[1:] or tables, ignore_index=True)
     cells = Cells(table, np.concatenate(targets), np.concatenate(segments))
     return Issued(cells, unobserved, seen, strangers)
+
+
+def forecasts_of_segments(
+    settings: Settings,
+    workspace: Workspace,
+    day: date,
+    segment_ids: Sequence[str],
+    horizon_min: int,
+) -> pd.DataFrame:
+    """Read what was first said of a few segments at one horizon, observed or not.
+
+    Forecasts that were issued at a time that their model was made from are left out.
+
+    Args:
+        settings: ``city.timezone`` and ``slices.minutes`` are used.
+        workspace: where the forecasts are.
+        day: on which the target slices begin.
+        segment_ids: which segments.
+        horizon_min: how far ahead.
+
+    Returns:
+        ``COURSE`` of ``schema.PREDICTIONS``, by time of issue.
+
+    Raises:
+        DataError: a file is damaged or does not say which time its model has seen.
+    """
+    begin, end = span_of_day(day, city_zone(settings.city.timezone), settings.slices.minutes)
+    start = pc.field("slice_start")
+    rows = (
+        pc.field("segment_id").isin(pa.array([*segment_ids], pa.string()))
+        & (pc.field("horizon_min") == horizon_min)
+        & (start >= begin)
+        & (start < end)
+    )
+    tables = []
+    for path in forecasts_for_day(settings, workspace, day):
+        table = read_whole(path, COURSE, rows).replace_schema_metadata(None)
+        if len(table):
+            seen_until = _seen_until(read_manifest(path), path)
+            tables.append(table.filter(pc.greater_equal(table["issued_at"], seen_until)))
+    schema = pa.schema([PREDICTIONS.schema.field(name).remove_metadata() for name in COURSE])
+    return pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
+
+
+def is_forecast(settings: Settings, workspace: Workspace, day: date) -> bool:
+    """Return whether a forecast was issued for a slice of ``day``.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    begin, end = span_of_day(day, city_zone(settings.city.timezone), settings.slices.minutes)
+    start = pc.field("slice_start")
+    return any(
+        len(read_whole(path, ["slice_start"], (start >= begin) & (start < end)))
+        for path in reversed(forecasts_for_day(settings, workspace, day))
+    )
 
 
 def forecasts_for_day(settings: Settings, workspace: Workspace, day: date) -> list[Path]:

@@ -55,6 +55,44 @@ def basis_part(basis: str) -> str:
     return f"basis {basis}"
 
 
+def said_by_baselines(cells: Cells, observed: ObservedDay) -> dict[str, Said]:
+    """Return what each baseline says of the cells."""
+    return {
+        PERSISTENCE: observed.persistence(known_until(cells.table), cells.segments),
+        HISTORICAL_AVERAGE: observed.historical_average(cells.targets, cells.segments),
+    }
+
+
+def known_until(rows: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return up to when persistence knows what was observed, ``[M]``: until each was issued.
+
+    A model of hidden segments estimates the very slice that ended then: what came in late of it is
+    the truth, and none of what was known.
+
+    Args:
+        rows: ``issued_at`` and ``slice_start`` of predictions, ``M`` rows.
+    """
+    issued_at, start = rows["issued_at"], rows["slice_start"]
+    return pd.DatetimeIndex(issued_at.where(issued_at < start, start))
+
+
+def classes_said(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which classes forecasts say, with which probability, and which were held back.
+
+    Args:
+        rows: columns of ``schema.PREDICTIONS``, ``M`` rows.
+
+    Returns:
+        ``[M]`` places of the classes, the likeliest where the answer was held back for doubt;
+        ``[M, 4]`` probabilities; ``[M]`` bool.
+    """
+    columns = [f"p_{name}" for name in CONGESTION_CLASSES]
+    probability = rows[columns].to_numpy(dtype=np.float64)
+    answer = pd.Index(CONGESTION_CLASSES).get_indexer(pd.Index(rows["congestion"]))
+    held_back = answer < 0
+    return np.where(held_back, probability.argmax(axis=1), answer), probability, held_back
+
+
 def score_cells(cells: Cells, observed: ObservedDay) -> pd.DataFrame:
     """Score the forecasts and the baselines on the same cells, by horizon and part.
 
@@ -69,11 +107,7 @@ def score_cells(cells: Cells, observed: ObservedDay) -> pd.DataFrame:
 def _scores(cells: Cells, observed: ObservedDay) -> Iterator[Score]:
     table = cells.table
     truth = observed.at(cells.targets, cells.segments)
-    issued_at = pd.DatetimeIndex(table["issued_at"])
-    baselines = {
-        PERSISTENCE: observed.persistence(issued_at, cells.segments),
-        HISTORICAL_AVERAGE: observed.historical_average(cells.targets, cells.segments),
-    }
+    baselines = said_by_baselines(cells, observed)
     horizons = table["horizon_min"].to_numpy()
     for part, inside in cells.parts():
         for minutes in np.unique(horizons[inside]):
@@ -92,12 +126,7 @@ def _scores(cells: Cells, observed: ObservedDay) -> Iterator[Score]:
 
 
 def _of_forecast(cells: Cells, truth: Said, classes: np.ndarray, speeds: np.ndarray) -> Answers:
-    rows = cells.table.iloc[classes]
-    columns = [f"p_{name}" for name in CONGESTION_CLASSES]
-    probability = rows[columns].to_numpy(dtype=np.float64)
-    answer = pd.Index(CONGESTION_CLASSES).get_indexer(pd.Index(rows["congestion"]))
-    held_back = answer < 0
-    answer = np.where(held_back, probability.argmax(axis=1), answer)
+    answer, probability, held_back = classes_said(cells.table.iloc[classes])
     confidence = probability[np.arange(len(answer)), answer]
     return _answers(
         cells,

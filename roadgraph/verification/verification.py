@@ -84,25 +84,16 @@ def verify_day(
         DataError: a store is damaged, or of another network or length of slices.
     """
     depends_on = verification_depends_on(settings, workspace, day)
-    reason = _nothing_to_judge(settings, workspace, day)
+    reason = nothing_to_judge(settings, workspace, day)
     if reason:
         return Verification(day, score_table([]), reason, {}, {}, depends_on)
     observed = observed_day(settings, network, workspace, day)
     issued = issued_of_day(settings, workspace, day, observed, network.segment_ids)
-    table = issued.cells.table
-    counts = {
-        "judged": len(table),
-        "unobserved": issued.unobserved,
-        "seen": issued.seen,
-        "strangers": issued.strangers,
-    }
-    if not len(table):
-        left_out = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        reason = f"no forecast of {day} can be judged ({left_out})"
-        return Verification(day, score_table([]), reason, {}, counts, depends_on)
-    models = {str(name): int(count) for name, count in table["made_by"].value_counts().items()}
+    if not issued.counts["judged"]:
+        reason = issued.none_judged(day)
+        return Verification(day, score_table([]), reason, {}, issued.counts, depends_on)
     scores = score_cells(issued.cells, observed)
-    return Verification(day, scores, "", dict(sorted(models.items())), counts, depends_on)
+    return Verification(day, scores, "", issued.models, issued.counts, depends_on)
 
 
 def write_verification(
@@ -201,17 +192,18 @@ def verification_depends_on(settings: Settings, workspace: Workspace, day: date)
     }
 
 
-def _nothing_to_judge(settings: Settings, workspace: Workspace, day: date) -> str:
+def nothing_to_judge(settings: Settings, workspace: Workspace, day: date) -> str:
     """Return why a day has nothing to judge, as far as that is known without its rows, or ""."""
     if not forecasts_for_day(settings, workspace, day):
         return f"no forecast was issued for {day}"
-    if not _rows(workspace, [day]):
+    if not observed_rows(workspace, [day]):
         return f"nothing was observed on {day}"
-    if not _rows(workspace, days_before(settings, workspace, day)):
+    if not observed_rows(workspace, days_before(settings, workspace, day)):
         return f"nothing was observed before {day}, which says what is typical and what is free"
     return ""
 
 
-def _rows(workspace: Workspace, days: list[date]) -> int:
+def observed_rows(workspace: Workspace, days: list[date]) -> int:
+    """Return how many cells were observed on some days, as their manifests say."""
     stored = set(stored_days(workspace.slices)) & set(days)
     return sum(int(read_manifest(workspace.slices, day)["rows"]) for day in stored)

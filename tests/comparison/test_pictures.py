@@ -11,6 +11,7 @@ from roadgraph.comparison.pictures import Scene, draw_pictures
 from roadgraph.comparison.runs import Run
 from roadgraph.evaluation.details import Details
 from roadgraph.settings import Settings
+from roadgraph.storage import write_json
 from tests.comparison.toy import model_run, quick_settings, toy_judge
 from tests.toy import detector_network, network_of, straight_network, straight_segments
 
@@ -73,6 +74,8 @@ def test_a_run_that_answers_everything_has_every_picture(judge: Judge, tmp_path:
     draw_pictures(run, scene_of(judge))
     assert set(run.pictures) == EVERY
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in run.pictures.values())
+    drawings = {path.stem for path in run.picture_files if path.suffix == ".svg"}
+    assert drawings == EVERY
 
 
 def test_what_is_not_answered_has_no_picture(judge: Judge, tmp_path: Path) -> None:
@@ -151,6 +154,16 @@ def test_what_was_drawn_is_not_drawn_again(
     told.clear()
     draw_pictures(run_of(tmp_path), scene_of(judge))
     assert told == {}
+
+
+def test_pictures_of_before_there_were_drawings_are_drawn_again(
+    judge: Judge, tmp_path: Path, told: dict[str, tuple[object, ...]]
+) -> None:
+    scene = scene_of(judge)
+    before = {name: value for name, value in scene.content.items() if name != "formats"}
+    write_json(tmp_path / "run" / "pictures" / "scene.json", before)
+    draw_pictures(run_of(tmp_path), scene)
+    assert set(told) == EVERY
 
 
 @pytest.mark.parametrize("change", ["unit", "roads"])

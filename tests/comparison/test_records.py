@@ -182,7 +182,8 @@ def test_a_finished_run_has_its_figures_its_device_and_its_files(
     for name in ("bundle/classes.json", "bundle/training_history.json"):
         write_json(run.folder / name, {})
     (run.folder / "pictures").mkdir()
-    (run.folder / "pictures" / "confusion.png").touch()
+    for name in ("confusion.png", "confusion.svg", "scene.json"):
+        (run.folder / "pictures" / name).touch()
     beside = record_folder(run.folder)
     assert common.place_of(run) == beside
     beside.mkdir()
@@ -195,7 +196,7 @@ def test_a_finished_run_has_its_figures_its_device_and_its_files(
     assert (record.tags["device"], record.tags["diagnosis"]) == ("cpu", "it went well")
     assert record.artifacts == {
         "bundle": ("seed-2/bundle",),
-        "plots": ("seed-2/pictures/confusion.png",),
+        "plots": ("seed-2/pictures/confusion.png", "seed-2/pictures/confusion.svg"),
         "": (
             "seed-2/bundle/training_history.json",
             "seed-2/bundle/classes.json",

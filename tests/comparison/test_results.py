@@ -50,7 +50,10 @@ def titles_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def pictures_by_forecaster(folder: Path) -> dict[str, set[str]]:
     """Return the kinds of pictures of each forecaster, and under "" those of none."""
     found: dict[str, set[str]] = {}
-    for name in names_in(folder):
+    names = names_in(folder)
+    pictures = {name for name in names if name.endswith(".png")}
+    assert names - pictures == {name.removesuffix(".png") + ".svg" for name in pictures}
+    for name in pictures:
         stem = name.removesuffix(".png")
         kind = next((kind for kind in KINDS if stem.endswith(f"-{kind}")), None)
         key = "" if kind is None else stem.removesuffix(f"-{kind}")
@@ -140,8 +143,8 @@ def test_every_run_has_its_pictures(written: Path) -> None:
 def test_pictures_of_runs_are_those_of_their_folders(written: Path, compared: Compared) -> None:
     for run in compared.runs:
         assert run.pictures
-        for kind, picture in run.pictures.items():
-            copy = written / "plots" / picture_name(run.facts, kind)
+        for picture in run.picture_files:
+            copy = written / "plots" / picture_name(run.facts, picture)
             assert copy.read_bytes() == picture.read_bytes()
 
 
@@ -221,7 +224,7 @@ def test_a_comparison_of_baselines_alone_is_written(tmp_path: Path) -> None:
     compared = compared_of(baseline_run("persistence", tmp_path, {"macro_f1": 0.4}))
     write_results(compared, SETTINGS, tmp_path / "results")
     assert names_in(tmp_path / "results") == TABLES
-    assert names_in(tmp_path / "results" / "plots") == {"macro_f1.png"}
+    assert names_in(tmp_path / "results" / "plots") == {"macro_f1.png", "macro_f1.svg"}
     assert pd.read_csv(tmp_path / "results" / "verdicts.csv").empty
 
 
@@ -231,7 +234,8 @@ def test_a_figure_that_no_forecaster_has_gets_no_picture(tmp_path: Path) -> None
         model_run("mlp-simple", 1, tmp_path, {"speed_mae_kph": 5.0}),
     )
     write_results(compared, SETTINGS, tmp_path / "results")
-    assert names_in(tmp_path / "results" / "plots") == {"speed_mae_kph.png"}
+    names = {"speed_mae_kph.png", "speed_mae_kph.svg"}
+    assert names_in(tmp_path / "results" / "plots") == names
 
 
 def test_new_results_take_the_place_of_the_old_ones(tmp_path: Path) -> None:

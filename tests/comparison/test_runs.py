@@ -71,12 +71,14 @@ def test_the_pictures_of_a_run_are_those_in_its_folder_by_their_kind(tmp_path: P
     assert run.pictures == {}
     folder = tmp_path / "run" / "pictures"
     folder.mkdir()
-    for name in ("reliability.png", "confusion.png", "scene.json"):
+    names = ("confusion.png", "confusion.svg", "reliability.png", "reliability.svg")
+    for name in (*names, "scene.json"):
         (folder / name).touch()
     assert run.pictures == {
         "confusion": folder / "confusion.png",
         "reliability": folder / "reliability.png",
     }
+    assert run.picture_files == tuple(folder / name for name in names)
 
 
 def test_a_run_of_other_settings_or_data_is_no_run(tmp_path: Path) -> None:

@@ -63,6 +63,15 @@ def test_two_rows_for_one_cell_are_an_error_that_names_the_cell() -> None:
         grid_from_slices(slices(("a", 0, 10), ("a", 15, 10), ("a", 15, 12)), ["a"], 15)
 
 
+def test_a_grid_of_some_places_has_their_columns_in_that_order() -> None:
+    grid = grid_of(np.array([[1, 2, np.nan], [4, 5, 6]]))
+    part = grid.at_places(np.array([2, 0]))
+    assert part.segment_ids == ("s2", "s0")
+    np.testing.assert_array_equal(part.speed_kph, [[np.nan, 1], [6, 4]])
+    assert part.observed.tolist() == [[False, True], [True, True]]
+    assert part.slice_starts is grid.slice_starts
+
+
 def test_truth_is_laid_over_the_grid_and_strangers_are_left_out() -> None:
     grid = grid_of(np.zeros((2, 2)))
     truth = slices(("s1", 15, 7.0), ("s0", 90, 8.0), ("ghost", 0, 9.0))

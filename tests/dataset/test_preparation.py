@@ -126,6 +126,17 @@ def test_inputs_from_a_slice_on_are_the_last_of_all_inputs(fill: str) -> None:
     )
 
 
+def test_some_places_are_prepared_as_they_are_among_all() -> None:
+    rng = np.random.default_rng(0)
+    speed = np.where(rng.random((9, 4)) < 0.5, NAN, rng.uniform(10, 50, (9, 4)))
+    preparation, grid = prepared(speed, 6, fill="typical"), grid_of(speed)
+    places = np.array([3, 1])
+    np.testing.assert_array_equal(
+        preparation.at_places(places).inputs(grid.at_places(places), UTC),
+        preparation.inputs(grid, UTC)[:, places],
+    )
+
+
 def test_the_grid_is_left_as_it_was() -> None:
     grid = grid_of(np.array([[10.0, NAN], [20.0, 30.0]]))
     before = grid.measured.copy()

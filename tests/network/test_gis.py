@@ -83,6 +83,17 @@ def test_classes_that_are_numbers_become_text(tmp_path: Path) -> None:
     assert segments["road_class"].tolist() == ["1", "2", "3"]
 
 
+def test_names_are_texts_or_none(tmp_path: Path) -> None:
+    def names(column: list[object], settings: NetworkSettings = SETTINGS) -> list[str | None]:
+        layer = straight_segments().drop(columns="name").assign(STREET=column)
+        return list(read(layer, tmp_path / "roads.geojson", settings).segments["name"])
+
+    mapped = NetworkSettings(columns={"name": "STREET"})
+    assert names(["Elm", " ", None], mapped) == ["Elm", None, None]
+    assert names([1, 2, 3], mapped) == ["1", "2", "3"]
+    assert names(["Elm", "Oak", "Ash"]) == [None, None, None]
+
+
 def test_numeric_ids_and_nodes_become_text(tmp_path: Path) -> None:
     layer = straight_segments().assign(
         segment_id=[11, 12, 13], from_node=[1, 2, 3], to_node=[2, 3, 4]

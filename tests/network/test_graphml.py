@@ -78,7 +78,7 @@ def by_hand(inside: str, keys: str = KEYS, edges: str = "directed") -> str:
 
 
 def test_every_edge_becomes_a_segment_with_what_its_tags_tell(tmp_path: Path) -> None:
-    tags = {"highway": "primary", "lanes": "4", "maxspeed": "30 mph", "osmid": 77}
+    tags = {"highway": "primary", "lanes": "4", "maxspeed": "30 mph", "osmid": 77, "name": "Elm"}
     network = read(tmp_path, graph_of({(1, 5): tags, (5, 1): {**tags, "reversed": True}}))
     assert network.segment_ids == ["77:1-5", "77:5-1"]
     assert row(network, "77:1-5") == {
@@ -86,6 +86,7 @@ def test_every_edge_becomes_a_segment_with_what_its_tags_tell(tmp_path: Path) ->
         "to_node": "5",
         "length_m": pytest.approx(100, abs=1e-4),
         "road_class": "primary",
+        "name": "Elm",
         "lanes": 2,  # 4 both ways
         "speed_limit_kph": pytest.approx(48.28032),
         "free_flow_kph": pytest.approx(48.28032),
@@ -115,6 +116,13 @@ def test_a_joined_edge_has_the_highest_class_the_fewest_lanes_and_the_mean_limit
     assert found["road_class"] == "secondary"
     assert found["lanes"] == 2
     assert found["speed_limit_kph"] == 75
+
+
+def test_a_joined_edge_has_its_first_name_and_else_its_first_number(tmp_path: Path) -> None:
+    both = {"name": ["Oak", "Elm"], "ref": ["B 1", "A 9"]}
+    edges = {(1, 5): both, (5, 2): {"ref": ["B 1", "A 9"]}, (5, 3): {}}
+    network = read(tmp_path, graph_of(edges))
+    assert network.segments["name"].tolist() == ["Elm", "A 9", None]
 
 
 def test_limits_and_lanes_of_one_direction_follow_the_edge(tmp_path: Path) -> None:

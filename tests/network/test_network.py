@@ -5,6 +5,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -169,7 +171,8 @@ def test_fingerprint_changes_with_ids_links_and_weights_but_not_with_limits() ->
     ]
     prints = {network.fingerprint(), *(other.fingerprint() for other in others)}
     assert len(prints) == 5
-    faster = Network(segments.assign(speed_limit_kph=80.0), links.assign(turn_angle_deg=3.0))
+    told = segments.assign(speed_limit_kph=80.0, name="Elm")
+    faster = Network(told, links.assign(turn_angle_deg=3.0))
     assert faster.fingerprint() == network.fingerprint()
 
 
@@ -201,6 +204,30 @@ def test_a_network_with_some_lanes_unknown_comes_back_as_it_went_in(tmp_path: Pa
     back = read_network(tmp_path / "network")
     assert_frame_equal(pd.DataFrame(back.segments), pd.DataFrame(network.segments))
     assert_frame_equal(back.links, network.links)
+
+
+def test_names_come_back_from_their_files_and_blank_ones_are_none(tmp_path: Path) -> None:
+    segments = straight_segments().assign(name=["Elm", " ", np.nan])
+    write_network(checked_network(segments, straight_links(), "toy"), tmp_path / "some")
+    assert read_network(tmp_path / "some").segments["name"].tolist() == ["Elm", None, None]
+    write_network(straight_network(), tmp_path / "none")
+    assert read_network(tmp_path / "none").segments["name"].tolist() == [None] * 3
+    types = [
+        pq.read_schema(tmp_path / name / "segments.parquet").field("name").type
+        for name in ("some", "none")
+    ]
+    assert types == [pa.large_string()] * 2
+
+
+def test_a_network_written_before_roads_had_names_is_read_without_any(tmp_path: Path) -> None:
+    network = straight_network()
+    write_network(network, tmp_path / "network")
+    before = network.segments.drop(columns="name")
+    before.to_parquet(tmp_path / "network" / "segments.parquet", index=False)
+    back = read_network(tmp_path / "network")
+    assert list(back.segments.columns) == SEGMENTS.columns
+    assert back.segments["name"].tolist() == [None] * 3
+    assert back.fingerprint() == network.fingerprint()
 
 
 def test_a_network_is_found_in_its_folder_and_in_that_of_its_city(tmp_path: Path) -> None:

@@ -69,13 +69,14 @@ def test_a_segment_runs_from_junction_to_junction_whatever_lies_between(tmp_path
 
 def test_a_segment_has_the_columns_that_its_tags_tell(tmp_path: Path) -> None:
     told = {"highway": "primary", "lanes": "4", "maxspeed": "30 mph", "oneway": "yes"}
-    network = read(tmp_path, *ROW, way(10, [0, 1], **told), way(11, [1, 2]))
+    network = read(tmp_path, *ROW, way(10, [0, 1], **told, name="Elm"), way(11, [1, 2]))
     assert row(network, "10:0-1") == {
         "segment_id": "10:0-1",
         "from_node": "0",
         "to_node": "1",
         "length_m": pytest.approx(100, abs=1e-4),
         "road_class": "primary",
+        "name": "Elm",
         "lanes": 4,
         "speed_limit_kph": pytest.approx(48.28032),
         "free_flow_kph": pytest.approx(48.28032),
@@ -320,6 +321,9 @@ def test_the_real_extract_has_the_roads_and_rules_of_its_town(
     assert summary["segments in the largest part"] > 0.95 * summary["segments"]
     segments = network.segments
     assert {"motorway", "primary", "residential"} <= set(segments["road_class"])
+    # A motorway, whose ways have no name but a number, and a street; some roads have neither.
+    assert {"A 4", "Am Markt"} <= set(segments["name"])
+    assert 0.5 < segments["name"].notna().mean() < 1
     assert segments["lanes"].between(1, 5).all()
     assert segments["speed_limit_kph"].between(5, 130).all()
     measured = segments.geometry.map(Geod(ellps="WGS84").geometry_length)

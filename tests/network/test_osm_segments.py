@@ -103,6 +103,32 @@ def test_a_limit_is_told_where_tags_tell_that_of_half_the_segment(
     assert merged.road.limit_told == told
 
 
+def test_the_name_is_the_one_of_most_metres() -> None:
+    named_as = (None, None, None, "Elm", "Oak", "Oak")
+    places: dict[Node, Place] = {node: point(100.0 * node) for node in range(len(named_as) + 1)}
+    pieces: dict[tuple[Node, Node], Piece] = {}
+    for start, name in enumerate(named_as):
+        # Of one kind or of several, a name does not break a segment.
+        road = Road("primary" if start else "secondary", 1, 50.0, name=name)
+        pieces |= one_way(start, start + 1, road=road)
+    (merged,) = merged_segments(pieces, places)
+    assert merged.road.name == "Oak"
+    (alike,) = merged_segments(dict(list(pieces.items())[1:]), places)
+    assert alike.road.name == "Oak"
+    (without,) = merged_segments(dict(list(pieces.items())[:3]), places)
+    assert without.road.name is None
+
+
+def test_of_two_names_of_one_length_the_first_by_its_text_holds() -> None:
+    # There and back: both pieces have exactly the same length.
+    places: dict[Node, Place] = {0: (100.0, 0.0), 1: (100.001, 0.0), 2: (100.0, 0.0)}
+    pieces = one_way(0, 1, road=Road("primary", 1, 50.0, name="Oak")) | one_way(
+        1, 2, way=8, road=Road("primary", 1, 50.0, name="Elm")
+    )
+    (merged,) = merged_segments(pieces, places)
+    assert merged.road.name == "Elm"
+
+
 def test_a_ring_that_meets_no_other_road_is_left_out() -> None:
     places = {**ROW, 9: point(50, 50)}
     assert merged_segments(two_way(0, 1, 9, 0), places) == []
@@ -130,7 +156,7 @@ def test_only_twins_carry_what_tells_them_apart() -> None:
 
 
 def test_the_table_has_the_columns_of_segments() -> None:
-    table = segments_table([segment(1, 2, road=Road("primary", 2, 80.0))])
+    table = segments_table([segment(1, 2, road=Road("primary", 2, 80.0, name="Elm"))])
     assert list(table.columns) == [*SEGMENTS.columns, "limit_told"]
     assert table.crs == WGS84
     (row,) = table.drop(columns="geometry").to_dict("records")
@@ -140,6 +166,7 @@ def test_the_table_has_the_columns_of_segments() -> None:
         "to_node": "2",
         "length_m": pytest.approx(100.0, abs=1e-6),
         "road_class": "primary",
+        "name": "Elm",
         "lanes": 2,
         "speed_limit_kph": 80.0,
         "free_flow_kph": 80.0,

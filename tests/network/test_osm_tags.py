@@ -11,6 +11,7 @@ from roadgraph.network.osm_tags import (
     limit_kph,
     parsed_limit_kph,
     reason_to_leave_out,
+    road_name,
     road_of,
 )
 
@@ -107,6 +108,23 @@ def test_a_road_has_class_lanes_and_limit_of_its_direction() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        ({"name": " Elm Street ", "ref": "B 27"}, "Elm Street"),
+        ({"ref": "B 27;B 62"}, "B 27;B 62"),
+        ({"name": " ", "ref": "B 27"}, "B 27"),
+        ({"name": "", "ref": ""}, None),
+        ({}, None),
+    ],
+)
+def test_a_road_is_called_by_its_name_and_else_by_its_number(
+    tags: dict[str, str], name: str | None
+) -> None:
+    assert road_name(tags) == name
+    assert road_of({**STREET, **tags}, True, False, 50.0).name == name
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def lane(edge: str, index: int = 0, **attributes: str) -> str:
     return f'<lane id="{edge}_{index}" index="{index}" {inside}/>'
 
 
-def edge(name: str, start: str, end: str, lanes: Sequence[str] = (), **attributes: str) -> str:
+def edge(key: str, start: str, end: str, lanes: Sequence[str] = (), **attributes: str) -> str:
     inside = " ".join(f'{key}="{value}"' for key, value in attributes.items())
-    body = "".join(lanes or [lane(name)])
-    return f'<edge id="{name}" from="{start}" to="{end}" {inside}>{body}</edge>'
+    body = "".join(lanes or [lane(key)])
+    return f'<edge id="{key}" from="{start}" to="{end}" {inside}>{body}</edge>'
 
 
 def connection(start: str, end: str, from_lane: int = 0, to_lane: int = 0, **more: str) -> str:
@@ -85,12 +85,13 @@ def refused(folder: Path, content: str | bytes) -> str:
 
 def test_an_edge_becomes_a_segment_with_what_sumo_knows_of_it(tmp_path: Path) -> None:
     lanes = [lane("a", 0, speed="13.89"), lane("a", 1, speed="13.89")]
-    network = read(tmp_path, edge("a", "w", "m", lanes, type="highway.primary"))
+    network = read(tmp_path, edge("a", "w", "m", lanes, type="highway.primary", name="Elm"))
     assert row(network, "a") == {
         "from_node": "w",
         "to_node": "m",
         "length_m": 92.8,  # SUMO's own, between the junctions
         "road_class": "primary",
+        "name": "Elm",
         "lanes": 2,
         "speed_limit_kph": 50.0,
         "free_flow_kph": 50.0,
@@ -108,6 +109,11 @@ def test_an_edge_becomes_a_segment_with_what_sumo_knows_of_it(tmp_path: Path) ->
 def test_the_class_is_sumo_s_type(edge_type: str, road_class: str, tmp_path: Path) -> None:
     network = read(tmp_path, edge("a", "w", "m", type=edge_type))
     assert row(network, "a")["road_class"] == road_class
+
+
+def test_an_edge_without_a_name_has_none(tmp_path: Path) -> None:
+    network = read(tmp_path, edge("a", "w", "m"), edge("b", "m", "w", name=""))
+    assert network.segments["name"].tolist() == [None, None]
 
 
 def test_the_geometry_is_the_edge_s_shape_back_in_degrees(tmp_path: Path) -> None:

@@ -1,20 +1,25 @@
 """A toy city's slices and a trained bundle: the straight road, 100 hours of waves of traffic."""
 
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from roadgraph.config import settings_to_dict
+from roadgraph.config import load_settings, settings_to_dict
 from roadgraph.dataset.dataset import build_dataset
 from roadgraph.dataset.grid import grid_from_slices
 from roadgraph.dataset.loading import road_graph_of
-from roadgraph.network.network import Network
+from roadgraph.network.network import Network, write_network
 from roadgraph.schema import SLICES
 from roadgraph.settings import Settings
+from roadgraph.slices.store import write_days
 from roadgraph.training.adjustment import Adjustment, Adjustments
-from roadgraph.training.bundle import Bundle
+from roadgraph.training.bundle import Bundle, write_bundle
 from roadgraph.training.fit import fit
 from roadgraph.training.seen_time import SeenTime
+from roadgraph.workspace import Workspace
 from tests.dataset.toy import MONDAY, toy_settings, waves
 from tests.toy import straight_network
 
@@ -75,3 +80,20 @@ def trained_bundle(
         metrics=[],
         history=[],
     )
+
+
+def stored_city(bundle: Bundle, folder: Path) -> Settings:
+    """Write a city on UTC: network, slices and the bundle ``gcn-simple``, its stores by hand."""
+    settings = load_settings(
+        ["city.name=toy", "city.timezone=UTC", "tracking.enabled=false", f"workspace={folder}"]
+    )
+    workspace = Workspace.of(settings)
+    write_network(NETWORK, workspace.network)
+    write_days(SLICES_TABLE, workspace.slices, ZoneInfo("UTC"), 15, {})
+    write_bundle(bundle, bundle_of(settings))
+    return settings
+
+
+def bundle_of(city: Settings) -> Path:
+    """Return where a stored city has its bundle."""
+    return Workspace.of(city).bundle("gcn-simple")

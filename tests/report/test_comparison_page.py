@@ -11,13 +11,9 @@ import pandas as pd
 import pytest
 
 from roadgraph.errors import DataError
-from roadgraph.report.comparison_page import (
-    ComparisonPage,
-    PageRun,
-    PageTable,
-    Picture,
-    write_comparison_page,
-)
+from roadgraph.report.comparison_page import ComparisonPage, PageRun, write_comparison_page
+from roadgraph.report.html_page import Picture
+from roadgraph.report.html_tables import PageTable
 
 if TYPE_CHECKING:
     from pathlib import Path

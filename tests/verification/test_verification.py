@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from roadgraph.errors import DataError
+from roadgraph.schema import utc_times
 from roadgraph.settings import Settings
 from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
 from roadgraph.verification.verification import (
@@ -86,6 +87,20 @@ def test_persistence_is_what_was_observed_when_the_forecast_was_issued(
     errors = figure(verify_day(settings, NETWORK, workspace, TUESDAY), "speed_mae_kph")
     # 8 km/h on A, 15 minutes old, for 25; 40 on B, of Monday, for 40.
     assert errors[PERSISTENCE, 15] == pytest.approx((17 + 0) / 2)
+
+
+def test_persistence_does_not_know_the_slice_that_is_estimated(
+    observed: tuple[Settings, Workspace],
+) -> None:
+    settings, workspace = observed
+    starts = utc_times(pd.DatetimeIndex(["2026-01-06T00:00Z"] * 3))
+    hidden = {"slice_start": starts, "horizon_min": [0] * 3}
+    put(settings, forecast("2026-01-06T07:15", [[30.0] * 3], [["moderate"] * 3], **hidden))
+    found = verify_day(settings, NETWORK, workspace, TUESDAY)
+    errors = figure(found, "speed_mae_kph")
+    # 8 km/h on A came in late: what was known is 40, of Monday.
+    assert (found.counts["judged"], errors[FORECAST, 0]) == (1, 22)
+    assert errors[PERSISTENCE, 0] == 32
 
 
 def test_a_forecast_counts_for_the_day_that_its_slice_begins_on(

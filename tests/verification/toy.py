@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from roadgraph.schema import CONGESTION_CLASSES, PREDICTIONS, utc_times
 from roadgraph.settings import Settings
 from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
 from roadgraph.workspace import Workspace
+from tests.quality.toy import MONDAY, TUESDAY, city, waves, write_day
 
 LEARNED_UNTIL = "2026-01-05T17:00:00+00:00"
 """End of Monday, local time."""
@@ -104,3 +106,18 @@ def verified(
     score_table(scores).to_csv(folder / "scores.csv", index=False)
     content = {"reason": "", "models": {"mlp-simple": cells}, "counts": {}, "depends_on": {}}
     (folder / "manifest.json").write_text(json.dumps(content))
+
+
+def scored_day(folder: Path, **groups: Any) -> tuple[Settings, Workspace]:
+    """Return a city with a Monday of 40 km/h and a Tuesday of waves, forecast every half hour.
+
+    The forecasts, 15 and 30 minutes ahead, say 36 km/h of A, 30 of B and 24 of C; A's class is
+    free flow, that of B moderate, and C's answer is held back.
+    """
+    settings, workspace = city(folder, **groups)
+    write_day(settings, MONDAY, 40.0)
+    write_day(settings, TUESDAY, waves(1))
+    for time in pd.date_range("2026-01-06", periods=48, freq="30min"):
+        speeds, classes = [36.0, 30.0, 24.0], ["free_flow", "moderate", None]
+        put(settings, forecast(str(time), [speeds] * 2, [classes] * 2))
+    return settings, workspace

@@ -1,0 +1,1 @@
+"""What moved a forecast: which observations, of which roads."""

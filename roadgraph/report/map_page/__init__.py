@@ -1,0 +1,1 @@
+"""The map page: forecasts, roads and slices into one HTML file."""
