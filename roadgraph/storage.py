@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import math
 import os
 import re
@@ -34,6 +35,7 @@ __all__ = [
     "remove_folder",
     "scratch_folder",
     "sweep",
+    "sweep_tree",
     "to_disk",
     "whole_file",
     "whole_folder",
@@ -47,6 +49,8 @@ TEMPORARY = re.compile(
     r"\.(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[a-z0-9_]{8}(?P<old>-old)?(\.[^.]*)?"
 )
 """Hidden, and with who made it, so that the next writer can tell what a dead process left."""
+
+log = logging.getLogger(__name__)
 
 _ours: set[str] = set()  # the temporary paths that this process is writing
 
@@ -127,10 +131,11 @@ def sweep(folder: Path, name: str | None = None) -> None:
         folder: where they lie.
         name: only those that were to become ``name`` (of a file: without its suffix).
     """
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(f".{name or ''}")]
+    except FileNotFoundError:  # not made yet, or another process has just removed it
         return
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(f".{name or ''}")]
     for found in filter(None, map(TEMPORARY.fullmatch, names)):
         path = folder / found.group()
         if name not in (None, found["name"]) or not _is_abandoned(path, found):
@@ -143,6 +148,19 @@ def sweep(folder: Path, name: str | None = None) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def sweep_tree(folder: Path) -> None:
+    """Sweep ``folder`` and every folder in it.
+
+    What is up to date is not written again, so nobody else would come by what a process left that
+    ended between the writing and the tidying. What cannot be removed stays, with a word in the log.
+    """
+    for place, _, _ in os.walk(folder):
+        try:
+            sweep(Path(place))
+        except OSError as error:
+            log.warning("could not remove what a run that was ended left in %s: %s", place, error)
 
 
 def to_disk(path: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from roadgraph.processes import host_mark
 from roadgraph.storage import TEMPORARY
 
 if TYPE_CHECKING:
@@ -73,3 +76,18 @@ def leftovers_of(folder: Path) -> list[str]:
 
 def _is_hidden(parts: Sequence[str]) -> bool:
     return any(part.startswith(".") for part in parts)
+
+
+def ended_process() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def leave(folder: Path, name: str, pid: int, host: str = "", end: str = "") -> Path:
+    """Make a temporary folder as a process leaves it that is killed."""
+    path = folder / f".{name}-{host or host_mark()}-{pid}-abcd_123{end}"
+    path.mkdir()
+    (path / "half.txt").touch()
+    return path

@@ -5,7 +5,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,10 +22,12 @@ from roadgraph.storage import (
     fingerprint,
     remove_folder,
     sweep,
+    sweep_tree,
     whole_file,
     whole_folder,
     write_json,
 )
+from tests.kills import ended_process, leave
 
 
 class StopError(Exception):
@@ -153,21 +154,6 @@ def test_a_folder_is_removed_in_one_step_if_it_is_there(tmp_path: Path) -> None:
         assert names(tmp_path) == []
 
 
-def ended_process() -> int:
-    """Return the number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def leave(folder: Path, name: str, pid: int, host: str = "", end: str = "") -> Path:
-    """Make a temporary folder as a process leaves it that is killed."""
-    path = folder / f".{name}-{host or host_mark()}-{pid}-abcd_123{end}"
-    path.mkdir()
-    (path / "half.txt").touch()
-    return path
-
-
 def test_what_a_dead_process_left_goes_with_the_next_writer_of_the_same_name(
     tmp_path: Path,
 ) -> None:
@@ -206,6 +192,30 @@ def test_a_folder_that_had_stepped_aside_comes_back_when_its_writer_was_killed(
     leave(tmp_path, "day", ended_process(), end="-old")
     sweep(tmp_path)
     assert names(tmp_path) == ["day"]
+
+
+def test_a_tree_is_swept_in_every_folder_and_goes_on_past_what_cannot_be_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = ended_process()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    left = [leave(folder, "day", dead) for folder in (tmp_path, tmp_path / "a" / "b")]
+    alive = leave(tmp_path / "a", "day", os.getppid())
+    stuck = leave(tmp_path / "a", "stuck", dead)
+    remove = shutil.rmtree
+
+    def refuse(path: Path) -> None:
+        if path == stuck:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    sweep_tree(tmp_path)
+    assert not any(path.exists() for path in left)
+    assert alive.is_dir()
+    (record,) = caplog.records
+    assert f"left in {tmp_path / 'a'}: [Errno 13] Permission denied" in record.getMessage()
+    sweep_tree(tmp_path / "nothing")
 
 
 @contextmanager

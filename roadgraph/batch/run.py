@@ -21,6 +21,7 @@ from roadgraph.batch.words import shown_days
 from roadgraph.calendar import Days, city_zone
 from roadgraph.errors import LockError, RoadgraphError
 from roadgraph.quality.checks import Check
+from roadgraph.storage import sweep_tree
 from roadgraph.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class _Run:
         return Workspace.of(self.settings)
 
     def go(self) -> None:
+        sweep_tree(self.workspace.root)
         self._do("network", "", lambda: steps.make_network(self.settings))
         if not (self.workspace.network / "segments.parquet").is_file():
             return  # nothing goes without it, and why it is missing has been told

@@ -33,7 +33,7 @@ from roadgraph.probes.news import (
     remember_faults,
     remembered_faults,
 )
-from roadgraph.storage import naming_disk, scratch_folder
+from roadgraph.storage import naming_disk, scratch_folder, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -127,7 +127,10 @@ def ingest(
     memory = {name: fault for name, fault in remembered_faults(store).items() if name in faults}
     accounts = {account.name: account for account in news.known}
     # On the same disk, so that what was read can be moved.
-    beside = scratch_folder(store.folder.with_name("reading")) if news.fresh else nullcontext()
+    place = store.folder.with_name("reading")
+    # A run that ended with everything in the store, but its folder still there, left no news.
+    sweep(place.parent, place.name)
+    beside = scratch_folder(place) if news.fresh else nullcontext()
     with naming_disk(store.folder), beside as folder:
         read = (read_files or read_here)(news.fresh, folder, reading, progress) if folder else ()
         for wanted, outcome in zip(news.fresh, read, strict=True):

@@ -32,7 +32,7 @@ from tests.batch.city import (
     states,
     with_fifth_day,
 )
-from tests.kills import tree_of
+from tests.kills import ended_process, leave, tree_of
 
 FOURTH, FIFTH = DAYS[3], DAYS[4]
 
@@ -51,6 +51,15 @@ def test_the_first_run_makes_everything_and_the_same_run_again_nothing(
     assert again.exit_code == ExitCode.OK
     assert set(reasons_of_state(states(again))) <= {"fresh", "nothing"}
     assert tree_of(workspace.root) == before
+
+
+def test_what_a_run_left_that_was_killed_is_swept_where_nothing_is_to_be_made(
+    fed: Settings, trained: Settings, tmp_path: Path
+) -> None:
+    settings = copy_of(trained, tmp_path)
+    left = leave(Workspace.of(settings).evaluation, "2026-01-05", ended_process())
+    assert run(settings, DAYS[0], DAYS[0]).exit_code == ExitCode.OK
+    assert not left.exists()
 
 
 def reasons_of_state(found: dict[str, list[str]]) -> list[str]:

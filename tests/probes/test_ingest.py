@@ -13,6 +13,7 @@ from roadgraph.probes.fix_store import FixStore, Input
 from roadgraph.probes.ingest import ingest
 from roadgraph.probes.news import box_of
 from roadgraph.settings import Settings
+from tests.kills import ended_process, leave
 from tests.slices.toy import bytes_of
 from tests.toy import MONDAY_7, drive, fix, fixes_table, straight_network, write_fixes
 
@@ -111,6 +112,18 @@ def test_a_file_that_cannot_be_read_leaves_the_store_and_its_folder_as_they_were
         ingested(folder, store)
     assert contents(store.folder.parent) == before
     assert [path.name for path in store.folder.parent.iterdir()] == ["fixes"]
+
+
+def test_what_a_run_left_that_was_killed_with_all_in_the_store_is_swept_without_news(
+    tmp_path: Path, store: FixStore
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_fixes(drive("v1"), folder / "monday.csv")
+    ingested(folder, store)
+    left = leave(store.folder.parent, "reading", ended_process())
+    ingested(folder, store)
+    assert not left.exists()
 
 
 def test_swapped_positions_and_lost_rows_leave_the_store_as_it_was(
