@@ -105,6 +105,17 @@ def local_days(slice_starts: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     return np.asarray(slice_starts.tz_convert(zone).date)
 
 
+def time_of_day(time: pd.Timestamp, zone: ZoneInfo) -> str:
+    """Return the local time of day for people, such as ``01:30``.
+
+    In the hour that comes twice, where the clock is set back, the zone's name of then stands with
+    it: ``01:30 BST`` is an hour before ``01:30 GMT``.
+    """
+    local = time.tz_convert(zone).to_pydatetime()
+    comes_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return f"{local:%H:%M %Z}" if comes_twice else f"{local:%H:%M}"
+
+
 def span_of_day(day: date, zone: ZoneInfo, slice_minutes: int) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return the first moment (UTC) of a local day's slices and the first moment after them.
 

@@ -14,6 +14,7 @@ from roadgraph.calendar import (
     local_hours,
     local_weekdays,
     span_of_day,
+    time_of_day,
 )
 from roadgraph.errors import SettingsError
 
@@ -152,3 +153,16 @@ def test_a_day_of_the_command_line_is_one_or_is_refused() -> None:
     assert asked_day("--day", "2026-01-05") == date(2026, 1, 5)
     with pytest.raises(SettingsError, match=r"--to tomorrow: is no day; .*2026-01-05 or 'now'"):
         asked_day("--to", "tomorrow", " or 'now'")
+
+
+def test_a_time_of_day_is_local_and_tells_the_hour_that_comes_twice_apart() -> None:
+    """In Berlin the clock went back from 03:00 to 02:00 on 25 October 2026, at 01:00 UTC."""
+    told = [
+        time_of_day(pd.Timestamp(f"2026-10-{time}Z"), BERLIN)
+        for time in ("24T23:59", "25T00:00", "25T00:59", "25T01:00", "25T01:59", "25T02:00")
+    ]
+    assert told == ["01:59", "02:00 CEST", "02:59 CEST", "02:00 CET", "02:59 CET", "03:00"]
+    after_the_gap = [
+        time_of_day(pd.Timestamp(f"2026-03-29T{time}Z"), BERLIN) for time in ("00:59", "01:00")
+    ]
+    assert after_the_gap == ["01:59", "03:00"]

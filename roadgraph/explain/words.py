@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from roadgraph.calendar import time_of_day
 from roadgraph.explain.explanation import FEATURES
 from roadgraph.legend import CLASS_TITLES
 from roadgraph.units import KPH_PER
@@ -70,7 +71,7 @@ class Manner:
 
     def clock(self, time: pd.Timestamp) -> str:
         """Return the local time of day."""
-        return f"{time.tz_convert(self.zone):%H:%M}"
+        return time_of_day(time, self.zone)
 
     def day(self, time: pd.Timestamp) -> str:
         """Return the local day."""

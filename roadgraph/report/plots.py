@@ -11,6 +11,7 @@ import shapely
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
+from roadgraph.calendar import time_of_day
 from roadgraph.network.osm_tags import RANK
 from roadgraph.report.style import (
     CLASS_COLOURS,
@@ -200,8 +201,9 @@ def plot_predictions(
             colours = classes.map(CLASS_COLOURS).fillna(NO_ANSWER)
             draw_lines(axes, network.segments.geometry, colours.tolist(), 1.8)
             map_axes(axes, network)
-            start = rows["slice_start"].iloc[0].tz_convert(zone)
-            axes.set_title(f"{start:%a %d %b, %H:%M} (+{horizon} min)")
+            start = rows["slice_start"].iloc[0]
+            clock = time_of_day(start, zone)
+            axes.set_title(f"{start.tz_convert(zone):%a %d %b}, {clock} (+{horizon} min)")
         for axes in maps.flat[len(horizons) :]:
             axes.set_visible(False)
         handles: list[Any] = [
@@ -212,8 +214,9 @@ def plot_predictions(
         if (answers < len(network.segment_ids)).any():
             handles.append(Line2D([], [], color=NO_ANSWER, linewidth=3, label=NO_ANSWER_TITLE))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        issued = predictions["issued_at"].iloc[0].tz_convert(zone)
-        figure.suptitle(f"Congestion forecast issued {issued:%Y-%m-%d %H:%M} local time")
+        issued = predictions["issued_at"].iloc[0]
+        when = f"{issued.tz_convert(zone):%Y-%m-%d} {time_of_day(issued, zone)}"
+        figure.suptitle(f"Congestion forecast issued {when} local time")
         save(figure, path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from roadgraph.calendar import time_of_day
 from roadgraph.errors import DataError
 from roadgraph.report.map_page.forecasts import horizons_of
 from roadgraph.report.map_page.lines import GRID
@@ -40,7 +41,6 @@ def times_of(
 ) -> dict[str, Any]:
     """Return the header's entries about times, as people read them and as a chart counts them."""
     horizons = horizons_of(issues)
-    offsets = history.starts.tz_convert(zone).tz_localize(None) - history.starts.tz_localize(None)
     return {
         "timezone": zone.key,
         "made": made.tz_convert(zone).isoformat(timespec="seconds"),
@@ -49,14 +49,14 @@ def times_of(
         "issued_at": [
             {
                 "utc": f"{issue.issued_at:%Y-%m-%dT%H:%M:%SZ}",
-                "local": f"{issue.issued_at.tz_convert(zone):%a %d %b %Y, %H:%M}",
+                "local": f"{issue.issued_at.tz_convert(zone):%a %d %b %Y}, "
+                + time_of_day(issue.issued_at, zone),
             }
             for issue in issues
         ],
         "issued_ms": [_ms(issue.issued_at) for issue in issues],
         "targets": [[_target(issue, horizon, zone) for horizon in horizons] for issue in issues],
         "history_start_ms": _ms(history.begin),
-        "local_offset_min": (offsets.total_seconds() // 60).astype(int).tolist(),
     }
 
 
@@ -186,8 +186,9 @@ def _target(issue: Issue, horizon_min: int, zone: ZoneInfo) -> dict[str, str]:
     end = start + (issue.issued_at - issue.last_start)
     day = issue.issued_at.tz_convert(zone).date()
     told = {}
-    for name, time in (("from", start.tz_convert(zone)), ("to", end.tz_convert(zone))):
-        told[name] = f"{time:%H:%M}" if time.date() == day else f"{time:%a %H:%M}"
+    for name, time in (("from", start), ("to", end)):
+        local, clock = time.tz_convert(zone), time_of_day(time, zone)
+        told[name] = clock if local.date() == day else f"{local:%a} {clock}"
     return told
 
 

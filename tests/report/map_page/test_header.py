@@ -58,7 +58,6 @@ def test_times_are_the_citys_for_people_and_utc_for_programs() -> None:
     assert times["slice_minutes"] == 15
     assert times["issued_ms"] == [1_767_571_200_000]
     assert times["history_start_ms"] == 1_767_571_200_000 - 24 * 3_600_000
-    assert times["local_offset_min"] == [420] * 98
 
 
 def test_a_target_on_another_day_is_told_with_its_weekday() -> None:
@@ -68,16 +67,28 @@ def test_a_target_on_another_day_is_told_with_its_weekday() -> None:
     assert targets[1] == {"from": "Tue 00:00", "to": "Tue 00:15"}
 
 
-def test_offset_of_the_clock_follows_daylight_saving() -> None:
+def test_times_follow_daylight_saving() -> None:
     """In Berlin the clock went from 02:00 to 03:00 on 29 March 2026, at 01:00 UTC."""
     issued = [issue(pd.Timestamp("2026-03-29T01:00Z"))]
     after = int((issued[0].issued_at - SEVEN) / pd.Timedelta("1min"))
     times = times_of(issued, seen(issued, after, after + 15), MADE, BERLIN)
-    assert times["local_offset_min"] == [60] * 96 + [120] * 2
     assert times["issued_at"][0]["local"] == "Sun 29 Mar 2026, 03:00"
     before = [issue(pd.Timestamp("2026-03-29T00:45Z"))]
     (targets,) = times_of(before, history_of(None, before), MADE, BERLIN)["targets"]
     assert targets == [{"from": "01:45", "to": "03:00"}, {"from": "03:00", "to": "03:15"}]
+
+
+def test_the_hour_that_comes_twice_is_told_with_the_zones_name_of_then() -> None:
+    """In Berlin the clock went back from 03:00 to 02:00 on 25 October 2026, at 01:00 UTC."""
+    issues = [issue(pd.Timestamp("2026-10-25T00:30Z")), issue(pd.Timestamp("2026-10-25T00:45Z"))]
+    times = times_of(issues, history_of(None, issues), MADE, BERLIN)
+    assert [each["local"] for each in times["issued_at"]] == [
+        "Sun 25 Oct 2026, 02:30 CEST", "Sun 25 Oct 2026, 02:45 CEST",
+    ]  # fmt: skip
+    assert times["targets"][0] == [
+        {"from": "02:30 CEST", "to": "02:45 CEST"}, {"from": "02:45 CEST", "to": "02:00 CET"},
+    ]  # fmt: skip
+    assert times["targets"][1][-1]["to"] == "02:15 CET"
 
 
 def test_classes_have_names_titles_and_colours() -> None:
