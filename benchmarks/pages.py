@@ -122,7 +122,7 @@ def measure(segments: int, times: int, folder: Path) -> dict[str, str]:
     making_s = time.perf_counter() - begin
     peer = folder / f"{segments}.geojson"
     zone = pd.Timestamp(NEWEST).tz
-    write_predictions(forecasts[issues[-1]], peer, network, zone)
+    write_predictions(forecasts[issues[-1]], peer, network, zone, settings.city.drives_on)
     ready_s, slider_s = opened(path)
     return {
         "segments": f"{len(network.segment_ids):,}",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from roadgraph.network.network import Network
     from roadgraph.promotion.fetching import RegisteredBundle
     from roadgraph.settings import Settings
+    from roadgraph.settings.roads_and_probes import Side
 
 LONGEST_NAME = 150
 """Of a segment in a file's name, which may have 255 bytes in all."""
@@ -97,7 +98,7 @@ def run_explanation(
     manner = Manner(city_zone(ready.bundle.timezone), settings.city.speed_unit)
     words = sentences(explanation, manner)
     path = workspace.explanations / _file_name(explanation)
-    files = _draw_map(network, explanation, manner, path)
+    files = _draw_map(network, explanation, manner, settings.city.drives_on, path)
     if not files:
         words += (NO_MAP if explanation.accounts else NOTHING_TO_DRAW,)
     content = explanation.to_dict() | {"made_by": ready.made_by, "words": list(words)}
@@ -115,7 +116,7 @@ def _file_name(explanation: Explanation) -> str:
 
 
 def _draw_map(
-    network: Network, explanation: Explanation, manner: Manner, path: Path
+    network: Network, explanation: Explanation, manner: Manner, drives_on: Side, path: Path
 ) -> tuple[Path, ...]:
     """Draw the map and return its files, or none where there is nothing to draw.
 
@@ -128,5 +129,5 @@ def _draw_map(
         return ()
     from roadgraph.report.explanation_plots import plot_explanation
 
-    plot_explanation(network, explanation, manner, files[0])
+    plot_explanation(network, explanation, manner, drives_on, files[0])
     return files

@@ -167,9 +167,9 @@ def run_prediction(
     table = signed(table, ready.made_by)
     again = path.exists()
     zone = city_zone(ready.bundle.timezone)
-    files = [*write_predictions(table, path, network, zone)]
+    files = [*write_predictions(table, path, network, zone, settings.city.drives_on)]
     if picture:
-        files += _draw_picture(table, ready.bundle, network, path.with_suffix(".png"), again)
+        files += _draw_picture(table, ready, network, settings, path.with_suffix(".png"), again)
     if page:
         files.append(path.with_suffix(".html"))
         _write_page(table, ready, network, settings, files[-1])
@@ -266,7 +266,12 @@ def _slices(
 
 
 def _draw_picture(
-    table: pa.Table, bundle: Bundle, network: Network, picture: Path, again: bool
+    table: pa.Table,
+    ready: Ready,
+    network: Network,
+    settings: Settings,
+    picture: Path,
+    again: bool,
 ) -> list[Path]:
     """Draw the forecast and return the picture's files, or none where there is nothing to draw.
 
@@ -274,7 +279,7 @@ def _draw_picture(
     """
     from roadgraph.report.style import plot_files
 
-    has_classes = "congestion" in bundle.options.tasks
+    has_classes = "congestion" in ready.bundle.options.tasks
     if not network.has_geometry or not has_classes or not len(table):
         if again:
             for file in plot_files(picture):
@@ -282,7 +287,8 @@ def _draw_picture(
         return []
     from roadgraph.report.plots import plot_predictions
 
-    plot_predictions(network, table.to_pandas(), city_zone(bundle.timezone), picture)
+    zone = city_zone(ready.bundle.timezone)
+    plot_predictions(network, table.to_pandas(), zone, settings.city.drives_on, picture)
     return [*plot_files(picture)]
 
 

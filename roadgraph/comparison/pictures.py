@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from roadgraph.evaluation.details import Details
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
+    from roadgraph.settings.roads_and_probes import Side
 
     Drawing = Callable[..., None]
 
@@ -52,6 +53,7 @@ class Scene:
         trivial: whether a label is computed from a speed that is among the inputs.
         by_clock: whether rush hour is a function of the clock, so that its score says nothing.
         speed_unit: of the city.
+        drives_on: in the city.
         most_error_kph: end of the colours of every map, so that maps can be compared.
         network: None where the segments have no place on a map.
     """
@@ -60,6 +62,7 @@ class Scene:
     trivial: bool
     by_clock: bool
     speed_unit: str
+    drives_on: Side
     most_error_kph: float
     network: Network | None
 
@@ -72,6 +75,7 @@ class Scene:
             is_trivial(settings),
             settings.labels.rush_hour == "clock",
             settings.city.speed_unit,
+            settings.city.drives_on,
             CLASS_WIDTH * free_flow_kph,
             network if network.has_geometry else None,
         )
@@ -88,6 +92,7 @@ class Scene:
             "trivial": self.trivial,
             "by_clock": self.by_clock,
             "speed_unit": self.speed_unit,
+            "drives_on": self.drives_on,
             "most_error_kph": self.most_error_kph,
             "lines": lines,
             "formats": list(PLOT_FORMATS),
@@ -169,6 +174,7 @@ def _drawings_of_errors(
             by_segment / unit_kph,
             scene.most_error_kph / unit_kph,
             unit,
+            scene.drives_on,
             f"{name}\nSpeed {ahead}",
         )
     return drawings

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roadgraph.settings import NetworkSettings, Settings
+    from roadgraph.settings.roads_and_probes import Side
 
 WITHOUT_GEOMETRY: tuple[NetworkKind, ...] = ("adjacency", "distances")
 """Kinds that never have lines; LibCity may have them."""
@@ -108,7 +109,7 @@ def write_import(
     imported: ImportedNetwork,
     settings: Settings,
     folder: Path,
-    draw: Callable[[Network, Path], None] | None = None,
+    draw: Callable[[Network, Side, Path], None] | None = None,
 ) -> None:
     """Write an imported network as all of ``folder``.
 
@@ -120,7 +121,8 @@ def write_import(
         imported: what to write.
         settings: of the import.
         folder: where to.
-        draw: draws a network that has a geometry to a file; by default there is no picture.
+        draw: draws a network that has a geometry, in a city that drives on a side, to a file; by
+            default there is no picture.
     """
     with whole_folder(folder) as temporary:
         write_tables(imported.network, temporary)
@@ -128,7 +130,7 @@ def write_import(
         if len(imported.cut):
             imported.cut.segments.to_csv(temporary / "cut.csv", index=False)
         if draw is not None and imported.network.has_geometry:
-            draw(imported.network, temporary / "network.png")
+            draw(imported.network, settings.city.drives_on, temporary / "network.png")
 
 
 def stale_network(settings: Settings, folder: Path) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from roadgraph.network.network import Network
+    from roadgraph.settings.roads_and_probes import Side
 
 TABLES = (".parquet", ".csv")
 
@@ -38,7 +39,7 @@ def refuse_file(path: Path, network: Network) -> None:
 
 
 def write_predictions(
-    table: pa.Table, path: Path, network: Network, zone: ZoneInfo
+    table: pa.Table, path: Path, network: Network, zone: ZoneInfo, drives_on: Side
 ) -> tuple[Path, ...]:
     """Write predictions, whole or not at all; the suffix names the format.
 
@@ -49,6 +50,7 @@ def write_predictions(
         path: the file.
         network: has the geometry.
         zone: the city's time zone, for the local times of maps.
+        drives_on: in the city, for the style of maps.
 
     Returns:
         What was written: the file, and with a map its style.
@@ -58,7 +60,7 @@ def write_predictions(
     """
     refuse_file(path, network)
     if path.suffix in MAPS:
-        return write_map(table, path, network, zone)
+        return write_map(table, path, network, zone, drives_on)
     with whole_file(path) as temporary:
         if path.suffix == ".parquet":
             write_parquet(table, temporary)

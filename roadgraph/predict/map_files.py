@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from roadgraph.network.network import Network
+    from roadgraph.settings.roads_and_probes import Side
 
 MAPS = (".geojson", ".geoparquet", ".gpkg")
 LAYER = "predictions"
@@ -33,7 +34,9 @@ STYLE_TABLE = "layer_styles"
 """Where QGIS keeps the styles of the layers of a GeoPackage."""
 
 
-def write_map(table: pa.Table, path: Path, network: Network, zone: ZoneInfo) -> tuple[Path, ...]:
+def write_map(
+    table: pa.Table, path: Path, network: Network, zone: ZoneInfo, drives_on: Side
+) -> tuple[Path, ...]:
     """Write predictions as a map, whole or not at all, and its style beside it (``.qml``).
 
     Beside the columns of ``schema.PREDICTIONS``, whose times are in UTC, there are ``issued_local``
@@ -52,11 +55,13 @@ def write_map(table: pa.Table, path: Path, network: Network, zone: ZoneInfo) -> 
         path: the file; its suffix is one of ``MAPS``.
         network: has the geometry.
         zone: the city's time zone.
+        drives_on: side of its roads, on which the style draws lines.
 
     Returns:
         The file and its style.
     """
-    style = predictions_style(pc.unique(table["horizon_min"]).to_pylist(), column_titles(table))
+    horizons_min = pc.unique(table["horizon_min"]).to_pylist()
+    style = predictions_style(horizons_min, column_titles(table), drives_on)
     table = _with_local_times(table, zone)
     style_path = path.with_suffix(".qml")
     # The inner one takes its place first.

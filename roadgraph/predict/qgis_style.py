@@ -14,15 +14,19 @@ from roadgraph.legend import CLASS_COLOURS, CLASS_TITLES, NO_ANSWER, NO_ANSWER_T
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roadgraph.settings.roads_and_probes import Side
+
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 QGIS_VERSION = "3.34.0"
 LINE_GEOMETRY = "1"  # Qgis.GeometryType.Line
 WIDTH_MM = 0.9
-LEFT_MM = -0.5
-"""Lines lie to the left of travel, as in the plots, so that both directions show."""
+ASIDE_MM = {"left": "-0.5", "right": "0.5"}
+"""Lines lie on the side that traffic keeps to, as in the plots, so that both directions show."""
 
 
-def predictions_style(horizons_min: Sequence[int], titles: Mapping[str, str]) -> str:
+def predictions_style(
+    horizons_min: Sequence[int], titles: Mapping[str, str], drives_on: Side
+) -> str:
     """Return the style of a layer with a row a segment and horizon.
 
     Lines have the colours of their congestion class. The rows of all horizons lie on each other, so
@@ -31,6 +35,7 @@ def predictions_style(horizons_min: Sequence[int], titles: Mapping[str, str]) ->
     Args:
         horizons_min: that the layer has, minutes.
         titles: what people see in the place of a column's name, by its name.
+        drives_on: side of travel that lines are moved to.
     """
     style = ElementTree.Element(
         "qgis", version=QGIS_VERSION, styleCategories="Symbology|Fields", labelsEnabled="0"
@@ -44,7 +49,7 @@ def predictions_style(horizons_min: Sequence[int], titles: Mapping[str, str]) ->
         _add_group(rules, horizon, switched_on=place == 0)
     symbols = ElementTree.SubElement(renderer, "symbols")
     for place, colour in enumerate((*CLASS_COLOURS.values(), NO_ANSWER)):
-        _add_symbol(symbols, str(place), colour)
+        _add_symbol(symbols, str(place), colour, drives_on)
     aliases = ElementTree.SubElement(style, "aliases")
     for column, title in titles.items():
         ElementTree.SubElement(aliases, "alias", field=column, name=title)
@@ -76,7 +81,7 @@ def _add_group(rules: ElementTree.Element, horizon_min: int, switched_on: bool) 
         )
 
 
-def _add_symbol(symbols: ElementTree.Element, name: str, colour: str) -> None:
+def _add_symbol(symbols: ElementTree.Element, name: str, colour: str, drives_on: Side) -> None:
     symbol = ElementTree.SubElement(
         symbols, "symbol", type="line", name=name, alpha="1", clip_to_extent="1", force_rhr="0"
     )
@@ -91,7 +96,7 @@ def _add_symbol(symbols: ElementTree.Element, name: str, colour: str) -> None:
         "line_style": "solid",
         "line_width": str(WIDTH_MM),
         "line_width_unit": "MM",
-        "offset": str(LEFT_MM),
+        "offset": ASIDE_MM[drives_on],
         "offset_unit": "MM",
     }.items():
         ElementTree.SubElement(options, "Option", name=key, type="QString", value=value)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from roadgraph.network.network import Network
+    from roadgraph.settings.roads_and_probes import Side
 
 HOUR_TICKS = range(0, 25, 3)
 
@@ -63,7 +64,13 @@ def plot_error_by_hour(
 
 
 def plot_error_map(
-    network: Network, speed_mae: np.ndarray, most: float, unit: str, title: str, path: Path
+    network: Network,
+    speed_mae: np.ndarray,
+    most: float,
+    unit: str,
+    drives_on: Side,
+    title: str,
+    path: Path,
 ) -> None:
     """Draw the segments, coloured by their errors of the speed; grey where there is none.
 
@@ -72,6 +79,7 @@ def plot_error_map(
         speed_mae: ``[N]`` mean absolute error, NaN of a segment without cells.
         most: end of the colours; a larger error has the last one.
         unit: of both.
+        drives_on: see :func:`~roadgraph.report.plots.draw_lines`.
         title: above the plot.
         path: of the PNG; the SVG lies beside it.
     """
@@ -81,8 +89,9 @@ def plot_error_map(
     with mpl.rc_context(RULES):
         figure = new_figure(6.4, 5.0)
         axes = figure.subplots()
-        draw_lines(axes, geometry[~known], NO_ANSWER, 0.8)
-        draw_lines(axes, geometry[known], scale.to_rgba(speed_mae[known]), 1.6, 2)
+        draw_lines(axes, geometry[~known], drives_on, NO_ANSWER, 0.8)
+        colours = scale.to_rgba(speed_mae[known])
+        draw_lines(axes, geometry[known], drives_on, colours, 1.6, 2)
         map_axes(axes, network)
         draw_scale(axes)
         axes.set_title(title, pad=18)

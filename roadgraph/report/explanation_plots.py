@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from roadgraph.explain.words import RELATION_WORDS, road
 from roadgraph.legend import CLASS_TITLES
 from roadgraph.probes.distance import METRES_PER_DEGREE
-from roadgraph.report.plots import draw_lines, draw_scale, left_of, map_axes
+from roadgraph.report.plots import beside, draw_lines, draw_scale, map_axes
 from roadgraph.report.style import RULES, is_drawable, new_figure, save
 from roadgraph.units import KPH_PER
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from roadgraph.explain.explanation import Account, Explanation
     from roadgraph.explain.words import Manner
     from roadgraph.network.network import Network
+    from roadgraph.settings.roads_and_probes import Side
 
 LESS, MORE = "#e8590c", "#2c7fb8"
 """Slower and faster. Of a class, less likely and likelier; told apart by colour-blind readers."""
@@ -49,7 +50,7 @@ LEAST_AXIS = 1e-3
 
 
 def plot_explanation(
-    network: Network, explanation: Explanation, manner: Manner, path: Path
+    network: Network, explanation: Explanation, manner: Manner, drives_on: Side, path: Path
 ) -> None:
     """Draw which roads moved a forecast, and by how much.
 
@@ -60,6 +61,7 @@ def plot_explanation(
         network: the roads, with geometry.
         explanation: with at least one account.
         manner: unit and clock.
+        drives_on: see :func:`~roadgraph.report.plots.draw_lines`.
         path: of the PNG; see :func:`~roadgraph.report.style.save`.
     """
     account = explanation.accounts[0]
@@ -67,7 +69,7 @@ def plot_explanation(
     with mpl.rc_context(RULES):
         figure = new_figure(9.6, 4.6)
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        _draw_roads(figure, left, network, explanation, account, manner)
+        _draw_roads(figure, left, network, explanation, account, manner, drives_on)
         _draw_steps(right, explanation, account, manner)
         figure.suptitle(
             f"{whose if is_drawable(whose) else explanation.segment_id}, forecast for "
@@ -84,6 +86,7 @@ def _draw_roads(
     explanation: Explanation,
     account: Account,
     manner: Manner,
+    drives_on: Side,
 ) -> None:
     """Draw the roads around the segment by how much each moved the number."""
     heard = explanation.heard
@@ -93,15 +96,15 @@ def _draw_roads(
     lines = network.segments.geometry.iloc[heard["place"]]
     window = _window(lines.iloc[_near(explanation, moved)])
     around = network.segments.geometry.iloc[network.segments.sindex.query(shapely.box(*window))]
-    draw_lines(axes, around, ROADS, 1.2)
+    draw_lines(axes, around, drives_on, ROADS, 1.2)
     share = np.abs(moved) / most
     own = explanation.own()
-    draw_lines(axes, lines.iloc[[own]], "black", 7.0, 2)
+    draw_lines(axes, lines.iloc[[own]], drives_on, "black", 7.0, 2)
     for row in np.argsort(share, kind="stable"):
         if share[row] >= DRAWN_SHARE or row == own:
-            colour = MOVES(scale(moved[row]))
-            draw_lines(axes, lines.iloc[[row]], [colour], 1.5 + 3 * share[row], 3)
-    _draw_heading(axes, lines.iloc[[own]])
+            colour, width = MOVES(scale(moved[row])), 1.5 + 3 * share[row]
+            draw_lines(axes, lines.iloc[[row]], drives_on, [colour], width, 3)
+    _draw_heading(axes, lines.iloc[[own]], drives_on)
     map_axes(axes, network)
     _look_at(axes, window)
     draw_scale(axes)
@@ -175,9 +178,9 @@ def _look_at(axes: Axes, window: np.ndarray) -> None:
     axes.set_ylim(window[1], window[3])
 
 
-def _draw_heading(axes: Axes, line: GeoSeries) -> None:
+def _draw_heading(axes: Axes, line: GeoSeries, drives_on: Side) -> None:
     """Draw an arrow in the driving direction on the middle of a line."""
-    drawn = shapely.LineString(left_of(line)[0])
+    drawn = shapely.LineString(beside(line, drives_on)[0])
     begin, end = (drawn.interpolate(share, normalized=True).coords[0] for share in (0.4, 0.6))
     arrow = {
         "arrowstyle": "-|>,head_length=0.8,head_width=0.3", "mutation_scale": 14,

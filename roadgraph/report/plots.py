@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from roadgraph.network.network import Network
+    from roadgraph.settings.roads_and_probes import Side
 
     Colours = str | Sequence[str] | np.ndarray
 
@@ -136,8 +137,14 @@ def draw_by_horizon(
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def plot_network(network: Network, path: Path) -> None:
-    """Draw the segments by road class, the important ones on top, with a scale in kilometres."""
+def plot_network(network: Network, drives_on: Side, path: Path) -> None:
+    """Draw the segments by road class, the important ones on top, with a scale in kilometres.
+
+    Args:
+        network: with geometry.
+        drives_on: see :func:`draw_lines`.
+        path: of the PNG; the SVG lies beside it.
+    """
     segments = network.segments
     with mpl.rc_context(RULES):
         figure = new_figure(8.0, 5.4)
@@ -146,7 +153,8 @@ def plot_network(network: Network, path: Path) -> None:
         for place, (name, (colour, width)) in enumerate(styles.items()):
             rows = segments[segments["road_class"] == name]
             label = f"{name}, {rows['length_m'].sum() / 1000:,.1f} km"
-            draw_lines(axes, rows.geometry, [colour] * len(rows), width, len(styles) - place)
+            colours = [colour] * len(rows)
+            draw_lines(axes, rows.geometry, drives_on, colours, width, len(styles) - place)
             axes.plot([], [], color=colour, linewidth=width, label=label)
         map_axes(axes, network)
         draw_scale(axes)
@@ -183,7 +191,7 @@ def road_styles(classes: Sequence[str]) -> dict[str, tuple[str, float]]:
 
 
 def plot_predictions(
-    network: Network, predictions: pd.DataFrame, zone: ZoneInfo, path: Path
+    network: Network, predictions: pd.DataFrame, zone: ZoneInfo, drives_on: Side, path: Path
 ) -> None:
     """Draw the congestion forecast of every segment, one map a horizon, local time above it.
 
@@ -199,7 +207,7 @@ def plot_predictions(
             rows = predictions[predictions["horizon_min"] == horizon].set_index("segment_id")
             classes = rows["congestion"].reindex(network.segment_ids)
             colours = classes.map(CLASS_COLOURS).fillna(NO_ANSWER)
-            draw_lines(axes, network.segments.geometry, colours.tolist(), 1.8)
+            draw_lines(axes, network.segments.geometry, drives_on, colours.tolist(), 1.8)
             map_axes(axes, network)
             start = rows["slice_start"].iloc[0]
             clock = time_of_day(start, zone)
@@ -221,26 +229,29 @@ def plot_predictions(
 
 
 def draw_lines(
-    axes: Axes, geometry: GeoSeries, colours: Colours, width: float, order: int = 1
+    axes: Axes,
+    geometry: GeoSeries,
+    drives_on: Side,
+    colours: Colours,
+    width: float,
+    order: int = 1,
 ) -> None:
-    """Draw lines moved to the left-hand side a little, so that both directions show.
-
-    Thailand drives on the left; where a country drives on the right the two are swapped, and
-    both are still seen.
+    """Draw lines moved a little to the side that traffic keeps to, so that both directions show.
 
     Args:
         axes: longitude and latitude in degrees.
-        geometry: lines.
+        geometry: lines in the direction of travel.
+        drives_on: that side.
         colours: of each line or of all.
         width: of the lines in points.
         order: what has a higher one lies above.
     """
-    shifted = left_of(geometry)
+    shifted = beside(geometry, drives_on)
     axes.add_collection(LineCollection(shifted, colors=colours, linewidths=width, zorder=order))
 
 
-def left_of(geometry: GeoSeries) -> list[np.ndarray]:
-    """Return the points of each line, 8 m to its left."""
+def beside(geometry: GeoSeries, side: Side) -> list[np.ndarray]:
+    """Return the points of each line, 8 m to this side of it."""
     points, line = shapely.get_coordinates(geometry, return_index=True)
     if not len(points):
         return []
@@ -252,7 +263,8 @@ def left_of(geometry: GeoSeries) -> list[np.ndarray]:
     direction[:, 0] *= scale
     length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
     left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
-    return np.split(points + left * 0.008 / KM_PER_DEGREE, first[1:])
+    shift_km = 0.008 if side == "left" else -0.008
+    return np.split(points + left * shift_km / KM_PER_DEGREE, first[1:])
 
 
 def draw_scale(axes: Axes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from roadgraph.settings.setting import Setting
 
@@ -22,13 +22,6 @@ class ReportSettings:
             500,
         ),
     ] = 9.5
-    drives_on: Annotated[
-        Literal["left", "right"],
-        Setting(
-            "side of the road that traffic keeps to, on which the map page draws a segment beside "
-            "that of the other direction"
-        ),
-    ] = "left"
     districts: Annotated[
         str,
         Setting(

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from roadgraph.settings.setting import Setting
 
+Side = Literal["left", "right"]
+
 
 @dataclass(frozen=True)
 class CitySettings:
@@ -61,6 +63,13 @@ class CitySettings:
     speed_unit: Annotated[
         Literal["km/h", "mph"], Setting("unit of `speeds`, and of speed errors in reports")
     ] = "km/h"
+    drives_on: Annotated[
+        Side,
+        Setting(
+            "side of the road that traffic keeps to, on which maps draw a segment beside that of "
+            "the other direction"
+        ),
+    ] = "left"
     truth: Annotated[
         str, Setting("true speeds of a simulation; read by evaluation alone; empty: none")
     ] = ""

@@ -65,7 +65,7 @@ def scene_of(judge: Judge, settings: Settings = SETTINGS) -> Scene:
 
 
 def titles_of(told: dict[str, tuple[object, ...]]) -> dict[str, str]:
-    place = {"reliability": 3, "error-by-hour": 3, "error-map": 4, "learning-curves": 1}
+    place = {"reliability": 3, "error-by-hour": 3, "error-map": 5, "learning-curves": 1}
     return {kind: str(shown[place.get(kind, 3)]) for kind, shown in told.items()}
 
 
@@ -128,17 +128,17 @@ def test_rush_hour_by_the_clock_is_marked(
     assert marked == {"rush-hour-confusion"}
 
 
-def test_errors_are_drawn_in_the_citys_unit(
+def test_errors_are_drawn_in_the_citys_unit_on_its_side_of_the_road(
     judge: Judge, tmp_path: Path, told: dict[str, tuple[object, ...]]
 ) -> None:
-    scene = scene_of(judge, quick_settings(city={"speed_unit": "mph"}))
+    scene = scene_of(judge, quick_settings(city={"speed_unit": "mph", "drives_on": "right"}))
     draw_pictures(run_of(tmp_path), replace(scene, most_error_kph=16.09344))
     by_hour, _, hour_unit, _ = told["error-by-hour"]
     np.testing.assert_allclose(by_hour, np.full(24, 10))  # type: ignore[call-overload]
-    _, by_segment, most, map_unit, _ = told["error-map"]
+    _, by_segment, most, map_unit, side, _ = told["error-map"]
     np.testing.assert_allclose(by_segment, np.full(3, 20))  # type: ignore[call-overload]
     assert most == pytest.approx(10)
-    assert (hour_unit, map_unit) == ("mph", "mph")
+    assert (hour_unit, map_unit, side) == ("mph", "mph", "right")
 
 
 def test_all_maps_end_at_a_quarter_of_the_median_free_flow(judge: Judge) -> None:

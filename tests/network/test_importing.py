@@ -19,6 +19,7 @@ from roadgraph.network.importing import (
 )
 from roadgraph.network.network import Network, read_network
 from roadgraph.settings import Settings
+from roadgraph.settings.roads_and_probes import Side
 from tests.toy import (
     crossroads_network,
     crossroads_segments,
@@ -231,7 +232,8 @@ def test_the_picture_is_in_the_folder_before_it_takes_the_place_of_the_old_one(
     path = write_road_layer(crossroads_network(), tmp_path / "roads.geojson")
     settings = settings_of(path)
 
-    def draw(network: Network, picture: Path) -> None:
+    def draw(network: Network, drives_on: Side, picture: Path) -> None:
+        assert drives_on == settings.city.drives_on
         assert not folder.exists()
         picture.write_text(f"{len(network.segment_ids)} segments")
 

@@ -28,7 +28,7 @@ def test_a_table_has_the_columns_of_predictions_alone_and_no_style(
 ) -> None:
     path = tmp_path / f"out{suffix}"
     for rows in (table, table.slice(0, 0)):
-        write_predictions(rows, path, detector_network(), UTC)
+        write_predictions(rows, path, detector_network(), UTC, "left")
         found = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
         assert len(found) == len(rows)
         assert list(found.columns) == PREDICTIONS.columns
@@ -37,7 +37,7 @@ def test_a_table_has_the_columns_of_predictions_alone_and_no_style(
 
 @pytest.mark.parametrize("suffix", MAPS)
 def test_a_map_has_its_style_beside_it(table: pa.Table, tmp_path: Path, suffix: str) -> None:
-    write_predictions(table, tmp_path / f"out{suffix}", NETWORK, UTC)
+    write_predictions(table, tmp_path / f"out{suffix}", NETWORK, UTC, "left")
     assert {path.name for path in tmp_path.iterdir()} == {f"out{suffix}", "out.qml"}
 
 
@@ -50,7 +50,7 @@ def test_in_csv_whole_numbers_stay_whole_beside_empty_cells(
         pa.array([15, None, 30] * 4, pa.int32()),
     )
     path = tmp_path / "out.csv"
-    write_predictions(partly, path, NETWORK, UTC)
+    write_predictions(partly, path, NETWORK, UTC, "left")
     texts = pd.read_csv(path, dtype=str)["segment_age_min"].tolist()
     assert texts[0] == "15"
     assert pd.isna(texts[1])
@@ -60,7 +60,7 @@ def test_in_csv_whole_numbers_stay_whole_beside_empty_cells(
 def test_without_geometry_a_map_is_refused(table: pa.Table, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     with pytest.raises(SettingsError, match="the network has no geometry to draw"):
-        write_predictions(table, path, detector_network(), UTC)
+        write_predictions(table, path, detector_network(), UTC, "left")
     assert not path.exists()
 
 

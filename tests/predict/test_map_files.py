@@ -58,7 +58,7 @@ def test_a_map_comes_back_with_its_rows_lines_times_and_numbers(
     newest: pa.Table, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    write_map(newest, path, NETWORK, BANGKOK)
+    write_map(newest, path, NETWORK, BANGKOK, "left")
     layer = layer_of(path)
     assert len(layer) == 3 * 4
     assert [name for name in layer.columns if name != "geometry"] == COLUMNS
@@ -84,7 +84,7 @@ def test_for_people_there_are_the_times_on_the_city_s_clock(
         (ZoneInfo("Asia/Kolkata"), "2026-01-17 09:30 +05:30"),
     ):
         path = tmp_path / f"out{suffix}"
-        write_map(table, path, NETWORK, zone)
+        write_map(table, path, NETWORK, zone, "left")
         layer = layer_of(path)
         if suffix == ".geojson":  # whose reader takes them for times, with their offset
             properties = [each["properties"] for each in json.loads(path.read_text())["features"]]
@@ -97,7 +97,7 @@ def test_for_people_there_are_the_times_on_the_city_s_clock(
 
 @pytest.mark.parametrize("suffix", MAPS)
 def test_beside_a_map_lies_its_style(newest: pa.Table, tmp_path: Path, suffix: str) -> None:
-    write_map(newest, tmp_path / f"out{suffix}", NETWORK, BANGKOK)
+    write_map(newest, tmp_path / f"out{suffix}", NETWORK, BANGKOK, "left")
     assert {path.name for path in tmp_path.iterdir()} == {f"out{suffix}", "out.qml"}
     assert groups_of(tmp_path / "out.qml") == [f"in {minutes} min" for minutes in (15, 30, 45, 60)]
 
@@ -106,7 +106,7 @@ def test_a_geopackage_has_its_style_within_too_where_qgis_looks_for_it(
     newest: pa.Table, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.gpkg"
-    write_map(newest, path, NETWORK, BANGKOK)
+    write_map(newest, path, NETWORK, BANGKOK, "left")
     (row,) = pyogrio.read_dataframe(path, layer="layer_styles").to_dict("records")
     assert row["styleQML"] == (tmp_path / "out.qml").read_text("utf-8")
     assert all(colour_in(row["styleQML"], colour) for colour in CLASS_COLOURS.values())
@@ -124,7 +124,7 @@ def test_a_geopackage_tells_the_types_titles_and_units_of_its_columns(
     newest: pa.Table, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.gpkg"
-    write_map(newest, path, NETWORK, BANGKOK)
+    write_map(newest, path, NETWORK, BANGKOK, "left")
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT column_name, name, description FROM gpkg_data_columns")
         told = {column: (title, unit) for column, title, unit in rows}
@@ -147,7 +147,7 @@ def test_titles_have_the_units_that_are_one_word() -> None:
 
 
 def test_empty_cells_of_a_geopackage_are_null(table: pa.Table, tmp_path: Path) -> None:
-    write_map(table, tmp_path / "out.gpkg", NETWORK, BANGKOK)
+    write_map(table, tmp_path / "out.gpkg", NETWORK, BANGKOK, "left")
     with closing(sqlite3.connect(tmp_path / "out.gpkg")) as database:
         found = database.execute(
             "SELECT count(segment_age_min), count(p_gridlock), count(speed), count(*) "
@@ -160,7 +160,7 @@ def test_geoparquet_holds_the_table_its_metadata_and_the_lines(
     table: pa.Table, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.geoparquet"
-    write_map(table, path, NETWORK, BANGKOK)
+    write_map(table, path, NETWORK, BANGKOK, "left")
     written = pq.read_table(path)
     assert PREDICTIONS.typed(written).equals(table)
     assert written.schema.metadata[b"roadgraph.bundle"] == b"gcn-simple"
@@ -173,7 +173,7 @@ def test_geojson_has_iso_times_nulls_and_no_other_coordinate_system(
     table: pa.Table, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.geojson"
-    write_map(table, path, NETWORK, BANGKOK)
+    write_map(table, path, NETWORK, BANGKOK, "left")
     content = json.loads(path.read_text("utf-8"))
     assert "crs" not in content
     assert len(content["features"]) == 12
@@ -194,7 +194,7 @@ def test_heights_are_left_out(newest: pa.Table, tmp_path: Path, suffix: str) -> 
     segments = straight_segments()
     flat = segments.geometry.tolist()
     segments.geometry = [LineString([(*point, 5.0) for point in line.coords]) for line in flat]
-    write_map(newest, tmp_path / f"out{suffix}", network_of(segments), BANGKOK)
+    write_map(newest, tmp_path / f"out{suffix}", network_of(segments), BANGKOK, "left")
     assert not layer_of(tmp_path / f"out{suffix}").has_z.any()
 
 
@@ -203,8 +203,8 @@ def test_a_map_takes_the_place_of_the_one_before(
     newest: pa.Table, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    write_map(newest, path, NETWORK, BANGKOK)
-    write_map(newest.slice(0, 6), path, NETWORK, BANGKOK)
+    write_map(newest, path, NETWORK, BANGKOK, "left")
+    write_map(newest.slice(0, 6), path, NETWORK, BANGKOK, "left")
     assert len(layer_of(path)) == 6
     assert groups_of(tmp_path / "out.qml") == ["in 15 min", "in 30 min"]
 
@@ -214,7 +214,7 @@ def test_a_death_between_map_and_style_leaves_no_style_of_another_map(
     newest: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    write_map(newest.slice(0, 6), path, NETWORK, BANGKOK)
+    write_map(newest.slice(0, 6), path, NETWORK, BANGKOK, "left")
     replace = Path.replace
 
     def die_at_the_style(self: Path, target: Path) -> Path:
@@ -224,7 +224,7 @@ def test_a_death_between_map_and_style_leaves_no_style_of_another_map(
 
     monkeypatch.setattr(Path, "replace", die_at_the_style)
     with pytest.raises(KeyboardInterrupt):
-        write_map(newest, path, NETWORK, BANGKOK)
+        write_map(newest, path, NETWORK, BANGKOK, "left")
     assert len(layer_of(path)) == 12
     assert list(tmp_path.iterdir()) == [path]
 
@@ -234,7 +234,7 @@ def test_a_map_that_fails_leaves_the_one_before(
     newest: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
-    write_map(newest, path, NETWORK, BANGKOK)
+    write_map(newest, path, NETWORK, BANGKOK, "left")
     before = {each: each.read_bytes() for each in tmp_path.iterdir()}
 
     def fail(*arguments: object) -> None:
@@ -243,14 +243,14 @@ def test_a_map_that_fails_leaves_the_one_before(
     for name in ("_write_geojson", "_store_style", "write_parquet"):
         monkeypatch.setattr(map_files, name, fail)
     with pytest.raises(RuntimeError, match="disk"):
-        write_map(newest.slice(0, 6), path, NETWORK, BANGKOK)
+        write_map(newest.slice(0, 6), path, NETWORK, BANGKOK, "left")
     assert {each: each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("suffix", MAPS)
 def test_a_forecast_without_a_row_is_written(table: pa.Table, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    write_map(table.slice(0, 0), path, NETWORK, BANGKOK)
+    write_map(table.slice(0, 0), path, NETWORK, BANGKOK, "left")
     assert len(layer_of(path)) == 0
     assert groups_of(tmp_path / "out.qml") == []
     if suffix != ".geojson":  # it has names with its rows alone

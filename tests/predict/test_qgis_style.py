@@ -4,8 +4,9 @@ import pytest
 
 from roadgraph.legend import CLASS_COLOURS, CLASS_TITLES, NO_ANSWER
 from roadgraph.predict.qgis_style import DOCTYPE, predictions_style
+from roadgraph.settings.roads_and_probes import Side
 
-STYLE = predictions_style([45, 15, 30], {"speed": "speed (km/h)"})
+STYLE = predictions_style([45, 15, 30], {"speed": "speed (km/h)"}, "left")
 
 
 def root_of(style: str) -> ElementTree.Element:
@@ -53,6 +54,14 @@ def test_in_each_group_every_class_has_its_title_and_colour(place: int) -> None:
     assert all(each.get("checkstate") is None for each in rules)
 
 
+@pytest.mark.parametrize(("side", "aside_mm"), [("left", -0.5), ("right", 0.5)])
+def test_lines_lie_on_the_side_that_traffic_keeps_to(side: Side, aside_mm: float) -> None:
+    """QGIS moves a line to the left of its direction where the offset is negative."""
+    root = root_of(predictions_style([15], {}, side))
+    offsets = [each.attrib["value"] for each in root.iter("Option") if each.get("name") == "offset"]
+    assert [float(each) for each in offsets] == [aside_mm] * 5
+
+
 def test_no_two_rules_have_one_key() -> None:
     keys = [each.attrib["key"] for each in root_of(STYLE).iter("rule")]
     assert len(keys) == len(set(keys)) == 3 * (1 + 5)
@@ -69,4 +78,4 @@ def test_the_style_is_one_of_lines() -> None:
 
 
 def test_a_forecast_without_a_row_has_no_group() -> None:
-    assert root_of(predictions_style([], {})).findall("renderer-v2/rules/rule") == []
+    assert root_of(predictions_style([], {}, "left")).findall("renderer-v2/rules/rule") == []

@@ -60,10 +60,10 @@ TRIP = {
             lambda path: plots.plot_scores(SCORES, "speed_mae_kph", "MAE, km/h", "Test", path),
             {"horizon, minutes", "MAE, km/h"},
         ),
-        (plots, lambda path: plots.plot_network(ROADS, path), DEGREES),
+        (plots, lambda path: plots.plot_network(ROADS, "left", path), DEGREES),
         (
             plots,
-            lambda path: plots.plot_predictions(ROADS, FORECAST, ZoneInfo("UTC"), path),
+            lambda path: plots.plot_predictions(ROADS, FORECAST, ZoneInfo("UTC"), "left", path),
             DEGREES,
         ),
         (
@@ -89,7 +89,9 @@ TRIP = {
         ),
         (
             error_plots,
-            lambda path: error_plots.plot_error_map(ROADS, np.ones(3), 9.0, "mph", "Test", path),
+            lambda path: error_plots.plot_error_map(
+                ROADS, np.ones(3), 9.0, "mph", "left", "Test", path
+            ),
             {*DEGREES, "speed MAE, mph"},
         ),
         (

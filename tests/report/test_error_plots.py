@@ -41,18 +41,18 @@ def test_what_is_not_answered_has_no_panel(tmp_path: Path) -> None:
 
 def test_the_map_shows_the_error_of_every_segment_and_grey_without_one(tmp_path: Path) -> None:
     errors = np.array([2.0, 30.0, np.nan])
-    plot_error_map(straight_network(), errors, 10.0, "km/h", "Test", tmp_path / "map.png")
+    plot_error_map(straight_network(), errors, 10.0, "km/h", "left", "Test", tmp_path / "map.png")
     # 30 is beyond the end of the colours.
     for colour in (to_rgb(ERRORS(0.2)), to_rgb(ERRORS(1.0)), NO_ANSWER):
         assert pixels_in(tmp_path / "map.png", colour) > 100
     known = np.array([2.0, 30.0, 10.0])
-    plot_error_map(straight_network(), known, 10.0, "km/h", "Test", tmp_path / "known.png")
+    plot_error_map(straight_network(), known, 10.0, "km/h", "left", "Test", tmp_path / "known.png")
     assert pixels_in(tmp_path / "known.png", NO_ANSWER) == 0
 
 
 def test_a_map_without_any_error_is_grey(tmp_path: Path) -> None:
     nothing = np.full(3, np.nan)
-    plot_error_map(straight_network(), nothing, 10.0, "km/h", "Test", tmp_path / "map.png")
+    plot_error_map(straight_network(), nothing, 10.0, "km/h", "left", "Test", tmp_path / "map.png")
     assert pixels_in(tmp_path / "map.png", NO_ANSWER) > 300
 
 
@@ -66,7 +66,9 @@ def test_colours_of_errors_get_darker_and_are_never_too_light_for_white() -> Non
 def test_the_same_errors_give_the_same_pictures(unit: str, tmp_path: Path) -> None:
     for name in ("a", "b"):
         plot_error_by_hour(np.ones(24), np.ones(24), unit, "Test", tmp_path / f"{name}.png")
-        plot_error_map(straight_network(), np.ones(3), 2.0, unit, "T", tmp_path / f"{name}-map.png")
+        plot_error_map(
+            straight_network(), np.ones(3), 2.0, unit, "left", "T", tmp_path / f"{name}-map.png"
+        )
     for kind in ("", "-map"):
         one, other = (tmp_path / f"{name}{kind}.png" for name in ("a", "b"))
         assert one.read_bytes() == other.read_bytes()

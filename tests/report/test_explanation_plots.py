@@ -47,7 +47,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 def test_roads_are_drawn_in_the_colour_of_what_they_did(tmp_path: Path) -> None:
     path = tmp_path / "b.png"
     account = speed([*MOVED[:2], [6.0, 0, 0]])
-    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, path)
+    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, "left", path)
     image = matplotlib.image.imread(path)
     height, width = image.shape[:2]
     assert width > height > 500
@@ -59,7 +59,7 @@ def test_roads_are_drawn_in_the_colour_of_what_they_did(tmp_path: Path) -> None:
 
 def test_titles_and_axes_say_what_is_shown_in_which_unit(drawn: list[Figure]) -> None:
     miles = Manner(MANNER.zone, "mph")
-    plot_explanation(NETWORK, of_the_straight_road(speed(MOVED[:3])), miles, Path("b.png"))
+    plot_explanation(NETWORK, of_the_straight_road(speed(MOVED[:3])), miles, "left", Path("b.png"))
     (figure,) = drawn
     roads, steps, bar = figure.axes
     assert figure.get_suptitle() == "B, forecast for Mon 19 Jan 2026, 08:15 to 08:30 (+30 min)"
@@ -71,7 +71,7 @@ def test_titles_and_axes_say_what_is_shown_in_which_unit(drawn: list[Figure]) ->
 
 
 def test_the_bars_lead_from_the_week_to_the_forecast(drawn: list[Figure]) -> None:
-    plot_explanation(NETWORK, of_the_straight_road(speed(MOVED[:3])), MANNER, Path("b.png"))
+    plot_explanation(NETWORK, of_the_straight_road(speed(MOVED[:3])), MANNER, "left", Path("b.png"))
     steps = drawn[0].axes[1]
     names = [label.get_text() for label in steps.get_yticklabels()]
     assert names == [
@@ -91,7 +91,7 @@ def test_the_bars_lead_from_the_week_to_the_forecast(drawn: list[Figure]) -> Non
 
 def test_of_a_class_the_probability_is_drawn(drawn: list[Figure]) -> None:
     account = congestion([[0.2, 0, 0], [0.1, 0, 0], [0, 0, 0]])
-    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, Path("b.png"))
+    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, "left", Path("b.png"))
     _, steps, bar = drawn[0].axes
     assert steps.get_xlabel() == "probability of congested, %"
     assert bar.get_xlabel() == (
@@ -102,7 +102,7 @@ def test_of_a_class_the_probability_is_drawn(drawn: list[Figure]) -> None:
 
 def test_where_nothing_moved_it_the_road_is_drawn_all_the_same(drawn: list[Figure]) -> None:
     account = speed([[0.0, 0, 0]] * 3)
-    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, Path("b.png"))
+    plot_explanation(NETWORK, of_the_straight_road(account), MANNER, "left", Path("b.png"))
     west, east = drawn[0].axes[0].get_xlim()
     # 400 m to either side at least.
     assert (east - west) * 111_195 * np.cos(np.radians(13.8)) == pytest.approx(800, rel=0.01)
@@ -111,13 +111,13 @@ def test_where_nothing_moved_it_the_road_is_drawn_all_the_same(drawn: list[Figur
 def test_a_name_that_the_font_cannot_draw_is_left_to_the_words(drawn: list[Figure]) -> None:
     asked = of_the_straight_road(speed([*MOVED[:2], [6.0, 0, 0]]))
     for name, shown in (("Rama IV", "B (Rama IV), forecast"), ("ถนนพระราม 4", "B, forecast")):
-        plot_explanation(NETWORK, replace(asked, name=name), MANNER, Path("b.png"))
+        plot_explanation(NETWORK, replace(asked, name=name), MANNER, "left", Path("b.png"))
         assert drawn[-1].get_suptitle().startswith(shown)
 
 
 def test_bars_that_are_all_0_have_an_axis_all_the_same(drawn: list[Figure]) -> None:
     nothing = speed([[0.0, 0, 0]] * 3)
     flat = replace(nothing, answer=0.0, week=0.0, ordinary=0.0)
-    plot_explanation(NETWORK, of_the_straight_road(flat), MANNER, Path("b.png"))
+    plot_explanation(NETWORK, of_the_straight_road(flat), MANNER, "left", Path("b.png"))
     low, high = drawn[-1].axes[1].get_xlim()
     assert low <= 0 < high

@@ -12,6 +12,7 @@ from shapely.geometry import LineString
 
 from roadgraph.report import plots
 from roadgraph.report.style import CLASS_COLOURS, NO_ANSWER, new_figure
+from roadgraph.settings.roads_and_probes import Side
 from tests.toy import crossroads_network, network_of, point, straight_network, straight_segments
 
 
@@ -43,10 +44,29 @@ def test_the_map_shows_the_class_of_every_segment(
     predictions: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "map.png"
-    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), "left", path)
     shown = colours_of(path)
     for name in ("gridlock", "moderate", "free_flow"):
         assert as_255(CLASS_COLOURS[name]) in shown
+
+
+@pytest.mark.parametrize("kind", ["network", "forecast"])
+def test_maps_differ_where_a_city_drives_on_the_other_side(
+    predictions: pd.DataFrame, tmp_path: Path, kind: str
+) -> None:
+    network = straight_network()
+    left, right = tmp_path / "left.png", tmp_path / "right.png"
+    sides: tuple[tuple[Side, Path], ...] = (
+        ("left", left),
+        ("right", right),
+        ("left", tmp_path / "again.png"),
+    )
+    for side, path in sides:
+        if kind == "network":
+            plots.plot_network(network, side, path)
+        else:
+            plots.plot_predictions(network, predictions, ZoneInfo("UTC"), side, path)
+    assert left.read_bytes() == (tmp_path / "again.png").read_bytes() != right.read_bytes()
 
 
 def test_segments_without_an_answer_are_grey(predictions: pd.DataFrame, tmp_path: Path) -> None:
@@ -55,17 +75,17 @@ def test_segments_without_an_answer_are_grey(predictions: pd.DataFrame, tmp_path
     rows = predictions[predictions["congestion"] != "gridlock"]
     for place, table in enumerate((unsure, rows)):
         path = tmp_path / f"{place}.png"
-        plots.plot_predictions(straight_network(), table, ZoneInfo("UTC"), path)
+        plots.plot_predictions(straight_network(), table, ZoneInfo("UTC"), "left", path)
         shown = colours_of(path)
         assert as_255(NO_ANSWER) in shown
-    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+    plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), "left", path)
     assert as_255(NO_ANSWER) not in colours_of(path)
 
 
 def test_the_same_map_gives_the_same_bytes(predictions: pd.DataFrame, tmp_path: Path) -> None:
     paths = [tmp_path / "one.png", tmp_path / "two.png"]
     for path in paths:
-        plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), path)
+        plots.plot_predictions(straight_network(), predictions, ZoneInfo("UTC"), "left", path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -87,7 +107,7 @@ def test_other_plots_are_pictures_of_their_figures(tmp_path: Path) -> None:
         np.diag([5, 4, 3, 2]), list("abcd"), "cells", "gcn", tmp_path / "confusion.png"
     )
     plots.plot_scores(scores, "macro_f1", "macro F1", "Test", tmp_path / "scores.png")
-    plots.plot_network(straight_network(), tmp_path / "network.png")
+    plots.plot_network(straight_network(), "left", tmp_path / "network.png")
     for name, colour in (
         ("curves", "#2c7fb8"), ("scores", "#2c7fb8"), ("scores", "#495057"),
         ("network", "#2c7fb8"), ("confusion", "#08306b"),
@@ -121,7 +141,7 @@ def test_the_picture_of_a_network_has_a_scale_and_the_colours_of_its_classes(
     tmp_path: Path,
 ) -> None:
     segments = straight_segments().assign(road_class=["motorway", "primary", "mine"])
-    plots.plot_network(network_of(segments), tmp_path / "a.png")
+    plots.plot_network(network_of(segments), "left", tmp_path / "a.png")
     shown = colours_of(tmp_path / "a.png")
     for colour, _ in plots.road_styles(["motorway", "primary", "mine"]).values():
         assert as_255(colour) in shown
@@ -135,11 +155,12 @@ def test_the_picture_of_a_network_has_a_scale_and_the_colours_of_its_classes(
 
 def test_the_same_network_gives_the_same_picture(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        plots.plot_network(crossroads_network(), tmp_path / name)
+        plots.plot_network(crossroads_network(), "left", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_lines_are_drawn_8_metres_to_their_left() -> None:
+@pytest.mark.parametrize(("side", "left_m"), [("left", 8), ("right", -8)])
+def test_lines_are_drawn_8_metres_aside(side: Side, left_m: float) -> None:
     axes = new_figure(2, 2).subplots()
     # A to the east and north_out to the north, from the same place.
     lines = gpd.GeoSeries(
@@ -148,15 +169,16 @@ def test_lines_are_drawn_8_metres_to_their_left() -> None:
             LineString([point(0), point(0, 100)]),
         ]
     )
-    plots.draw_lines(axes, lines, "black", 1.0)
+    plots.draw_lines(axes, lines, side, "black", 1.0)
     (drawn,) = axes.collections
     assert isinstance(drawn, LineCollection)
     east, north = drawn.get_segments()
-    np.testing.assert_allclose(east, [point(0, 8), point(50, 8), point(100, 8)], atol=1e-6)
-    np.testing.assert_allclose(north, [point(-8), point(-8, 100)], atol=1e-6)
+    moved = [point(east_m, left_m) for east_m in (0, 50, 100)]
+    np.testing.assert_allclose(east, moved, atol=1e-6)
+    np.testing.assert_allclose(north, [point(-left_m), point(-left_m, 100)], atol=1e-6)
 
 
 def test_no_line_draws_nothing() -> None:
     axes = new_figure(2, 2).subplots()
-    plots.draw_lines(axes, gpd.GeoSeries([]), "black", 1.0)
+    plots.draw_lines(axes, gpd.GeoSeries([]), "left", "black", 1.0)
     assert len(axes.collections[0].get_paths()) == 0

@@ -154,7 +154,7 @@ class _Pages:
             "congestion_rule": congestion_rule(settings.labels, settings.city.speed_unit),
             "interval": INTERVAL,
             "attribution": attribution,
-            "left_drive_offset": settings.report.drives_on == "left",
+            "left_drive_offset": settings.city.drives_on == "left",
         }
         self.lines = cache(lambda tolerance_m: line_arrays(network, self.origin, tolerance_m))
         self.issue = cache(self._issue)

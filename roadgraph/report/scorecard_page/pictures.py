@@ -154,7 +154,7 @@ def _of_map(scorecard: Scorecard, city: CitySettings) -> Iterator[Drawing]:
     error = error_kph / unit
     most = max(float(np.nanquantile(error, MOST_OF_MAP)), 1.0)
     title = "Error of the speed on every segment"
-    draw = partial(plot_error_map, network, error, most, city.speed_unit, title)
+    draw = partial(plot_error_map, network, error, most, city.speed_unit, city.drives_on, title)
     yield Drawing(MAP, "error-map", title, draw)
 
 

@@ -98,7 +98,7 @@ def test_page_read_back_has_the_numbers(tmp_path: Path) -> None:
     assert (header["model"], header["models"]) == ("gcn-simple", ["gcn-simple"])
     assert header["interval"] == "80 %"
     assert header["left_drive_offset"] is True
-    right = page_of(table, report={"drives_on": "right"})
+    right = page_of(table, city={"drives_on": "right"})
     assert right.header["left_drive_offset"] is False
     west, _, east, _ = header["bounds"]
     assert west < header["origin"][0] < east

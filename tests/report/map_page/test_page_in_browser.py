@@ -427,7 +427,7 @@ def test_a_segment_lies_on_the_side_that_traffic_keeps_to(
     browser: Browser, tmp_path: Path, side: str, south: str
 ) -> None:
     """East of the middle, west-bound traffic that keeps to the left is the one in the south."""
-    path = written(tmp_path, newest_forecast(), slices(EAST), report={"drives_on": side})
+    path = written(tmp_path, newest_forecast(), slices(EAST), city={"drives_on": side})
     with opened(browser, path) as seen:
         shown(seen)
         below = {name: asked(seen.page, f"pick('{name}')")["y"] for name in ("east_in", "east_out")}
