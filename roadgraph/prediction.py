@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from roadgraph.calendar import city_zone
-from roadgraph.errors import SettingsError
+from roadgraph.errors import DataError, SettingsError
 from roadgraph.models.registry import model_title
 from roadgraph.network.network import read_network
-from roadgraph.predict.files import refuse_file, write_predictions
+from roadgraph.predict.files import FORMATS, refuse_file, write_predictions
 from roadgraph.predict.forecaster import Forecaster
 from roadgraph.predict.given_slices import given_slices, is_store
-from roadgraph.predict.newest_slices import newest_slices
+from roadgraph.predict.newest_slices import newest_slices, no_history
 from roadgraph.predict.predictions import floored, predict_by, signed
 from roadgraph.promotion.fetching import RegisteredBundle, registered_bundle
 from roadgraph.slices.store import stored_slice_minutes
@@ -114,6 +115,9 @@ class Ready:
 
 
 NEWEST = Given()
+PICTURES = (".png", ".svg")
+"""Beside the table; as ``report.style.PLOT_FORMATS``, whose import takes long."""
+PAGE = ".html"
 
 
 def trained_bundle(settings: Settings) -> Path:
@@ -132,7 +136,10 @@ def run_prediction(
 ) -> Predicted:
     """Forecast; write the table and, with geometry, a picture of it and its map page.
 
-    What a Parquet file was made by stands in the metadata of its schema.
+    What a Parquet file was made by stands in the metadata of its schema. Where the table was there
+    before, picture and map page that are not made again are removed: they would pass for those of
+    this forecast. They stay where a table of another format has the same name, because they may be
+    its.
 
     Args:
         settings: of the city.
@@ -157,21 +164,27 @@ def run_prediction(
 
         refuse_map(settings, network)
     ready = ready_to_forecast(settings, network, bundle_folder, version, given)
-    table = predict_by(
-        ready.forecaster,
-        ready.slices,
-        ready.slice_minutes,
-        ready.at,
-        settings.evaluation.abstain_below,
-    )
+    try:
+        table = predict_by(
+            ready.forecaster,
+            ready.slices,
+            ready.slice_minutes,
+            ready.at,
+            settings.evaluation.abstain_below,
+        )
+    except DataError as error:
+        raise DataError(f"{_source(given, workspace)}: {error}") from error
     table = signed(table, ready.made_by)
     again = path.exists()
     zone = city_zone(ready.bundle.timezone)
+    drawn = picture and _can_be_drawn(table, ready, network)
     files = [*write_predictions(table, path, network, zone, settings.city.drives_on)]
-    if picture:
-        files += _draw_picture(table, ready, network, settings, path.with_suffix(".png"), again)
+    if again:
+        _remove_older(path, drawn, page)
+    if drawn:
+        files += _draw_picture(table, ready, network, settings, path)
     if page:
-        files.append(path.with_suffix(".html"))
+        files.append(path.with_suffix(PAGE))
         _write_page(table, ready, network, settings, files[-1])
     return Predicted(tuple(files), ready.bundle.title, ready.registered, ready.account)
 
@@ -203,9 +216,15 @@ def ready_to_forecast(
         registered = registered_bundle(settings, version)
         bundle_folder = registered.folder
     bundle = read_bundle(bundle_folder)
-    at = None if given.at is None else asked_time(given.at, city_zone(bundle.timezone))
+    zone = city_zone(bundle.timezone)
+    at = None if given.at is None else asked_time(given.at, zone)
     forecaster = Forecaster.of(bundle, network, workspace.bundles)
     slices, minutes, account = _slices(settings, given, forecaster, network, at)
+    if at is not None:
+        step = pd.Timedelta(minutes=minutes)
+        first_end = pd.Timestamp(pc.min(slices["slice_start"]).as_py()) + step
+        if first_end > at:
+            raise no_history(at, first_end, zone, _source(given, workspace))
     return Ready(forecaster, slices, minutes, at, registered, account)
 
 
@@ -265,31 +284,37 @@ def _slices(
     return newest_slices(folder, zone, minutes, forecaster.slices, last), minutes, None
 
 
-def _draw_picture(
-    table: pa.Table,
-    ready: Ready,
-    network: Network,
-    settings: Settings,
-    picture: Path,
-    again: bool,
-) -> list[Path]:
-    """Draw the forecast and return the picture's files, or none where there is nothing to draw.
+def _source(given: Given, workspace: Workspace) -> Path:
+    """Return where the slices come from, for messages."""
+    return given.slices or given.fixes or workspace.slices
 
-    Where the table was written ``again``, a picture of the forecast before would pass for its own.
-    """
+
+def _can_be_drawn(table: pa.Table, ready: Ready, network: Network) -> bool:
+    """Return whether there is anything to draw: lines, classes and rows."""
+    has_classes = "congestion" in ready.bundle.options.tasks
+    return network.has_geometry and has_classes and len(table) > 0
+
+
+def _remove_older(path: Path, drawn: bool, page: bool) -> None:
+    """Remove what lies beside the table ``path`` of a forecast before and is not made again."""
+    if any(path.with_suffix(kind).exists() for kind in FORMATS if kind != path.suffix):
+        return
+    older = (() if drawn else PICTURES) + (() if page else (PAGE,))
+    for kind in older:
+        path.with_suffix(kind).unlink(missing_ok=True)
+
+
+def _draw_picture(
+    table: pa.Table, ready: Ready, network: Network, settings: Settings, path: Path
+) -> tuple[Path, ...]:
+    """Draw the forecast beside the table ``path`` and return the picture's files."""
+    from roadgraph.report.plots import plot_predictions
     from roadgraph.report.style import plot_files
 
-    has_classes = "congestion" in ready.bundle.options.tasks
-    if not network.has_geometry or not has_classes or not len(table):
-        if again:
-            for file in plot_files(picture):
-                file.unlink(missing_ok=True)
-        return []
-    from roadgraph.report.plots import plot_predictions
-
+    picture = path.with_suffix(PICTURES[0])
     zone = city_zone(ready.bundle.timezone)
     plot_predictions(network, table.to_pandas(), zone, settings.city.drives_on, picture)
-    return [*plot_files(picture)]
+    return plot_files(picture)
 
 
 def _write_page(
@@ -301,4 +326,6 @@ def _write_page(
 
     made = pd.Timestamp.now("UTC")
     owed = attribution_of(Workspace.of(settings).network)
-    write_map_page(map_page_of(settings, network, table, ready.slices, made, owed), path)
+    flow = ready.forecaster.free_flow_kph
+    page = map_page_of(settings, network, table, ready.slices, made, owed, flow)
+    write_map_page(page, path)

@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 from roadgraph.calendar import city_zone
 from roadgraph.errors import DataError, SettingsError
 from roadgraph.network.network import read_network
-from roadgraph.predict.store import forecasts_of_days, stored_times
+from roadgraph.predict.store import forecasts_of_days, read_forecast, stored_times
 from roadgraph.report.map_page.data import map_page_of
+from roadgraph.report.map_page.forecasts import slice_minutes_of
 from roadgraph.report.map_page.header import attribution_of
 from roadgraph.report.map_page.history import slices_around
 from roadgraph.report.map_page.page import write_map_page
 from roadgraph.report.scorecard_page.page import SCORECARD_FILE, remove_scorecard, write_scorecard
 from roadgraph.schema import PREDICTIONS, read_whole
+from roadgraph.slices.store import stored_days, stored_slice_minutes
+from roadgraph.verification.observed import free_flow_before
 from roadgraph.verification.scorecard import is_over, newest_day_to_judge, scorecard_of
 from roadgraph.workspace import Workspace
 
@@ -68,8 +71,8 @@ def run_report(
         out: folder to write to; by default ``report`` in the workspace.
 
     Raises:
-        DataError: nothing was forecast, the network was not imported, or a store is damaged or is
-            of another network.
+        DataError: nothing was forecast, the day has neither forecasts nor slices, the network was
+            not imported, or a store or the file is damaged or is of another network.
         SettingsError: there is no such file, or the folder has other things in it.
     """
     workspace = Workspace.of(settings)
@@ -81,12 +84,21 @@ def run_report(
     judged = newest_day_to_judge(settings, workspace) if day is None else day
     if judged is not None and not is_over(settings, judged):
         judged = None
+    known = day is None or bool(forecasts_of_days(workspace.forecasts, day, day))
+    if not known and judged is not None and judged not in stored_days(workspace.slices):
+        raise _nothing(settings, workspace, day)
     if not shown and judged is None:
-        raise _nothing(settings, day)
+        raise _nothing(settings, workspace, day)
     notes = []
     page = card = None
     if shown and network.has_geometry:
-        page = _map_page(settings, network, workspace, shown)
+        try:
+            page = _map_page(settings, network, workspace, shown)
+        except DataError as error:
+            if isinstance(shown, pa.Table):
+                file = predictions or workspace.predictions
+                raise DataError(f"{file} cannot be shown: {error}") from error
+            raise
     elif shown:
         notes.append(
             f"no map: the network of '{settings.city.name}' has no geometry, as its source has none"
@@ -105,16 +117,24 @@ def run_report(
     return Report(_written(settings, folder, page, card), tuple(notes))
 
 
-def _nothing(settings: Settings, day: date | None) -> DataError:
-    if day is not None:
+def _nothing(settings: Settings, workspace: Workspace, day: date | None) -> DataError:
+    if day is None:
         return DataError(
-            f"no forecast was issued on {day}, and it is not over in {settings.city.timezone}; "
-            "name a day of before, or none for the newest"
+            f"nothing was forecast for '{settings.city.name}' yet; forecast first: roadgraph "
+            "predict, or roadgraph run for every slice of a day"
         )
-    return DataError(
-        f"nothing was forecast for '{settings.city.name}' yet; forecast first: roadgraph "
-        "predict, or roadgraph run for every slice of a day"
-    )
+    zone = city_zone(settings.city.timezone)
+    over = is_over(settings, day)
+    wrong = "nothing was observed on it" if over else f"it is not over in {zone.key}"
+    times = stored_times(workspace.forecasts)
+    if times:
+        first, last = (time.tz_convert(zone).date() for time in (times[0], times[-1]))
+        mend = (
+            f"forecasts were issued from {first} to {last}: name such a day, or none for the newest"
+        )
+    else:
+        mend = "none was issued on any other day: roadgraph run issues them"
+    return DataError(f"--day: no forecast was issued on {day}, and {wrong}; {mend}")
 
 
 def _refuse_folder(folder: Path) -> None:
@@ -202,22 +222,37 @@ def _map_page(
     workspace: Workspace,
     shown: Mapping[pd.Timestamp, Path] | pa.Table,
 ) -> MapPage:
-    history = _history(settings, workspace, shown)
+    times, farthest_min = _reach(workspace, shown)
+    zone = city_zone(settings.city.timezone)
+    history = slices_around(workspace.slices, zone, times, farthest_min)
     made, owed = pd.Timestamp.now("UTC"), attribution_of(workspace.network)
-    return map_page_of(settings, network, shown, history, made, owed)
+    day = times[-1].tz_convert(zone).date()
+    free_flow_kph = free_flow_before(settings, network, workspace, day)
+    return map_page_of(settings, network, shown, history, made, owed, free_flow_kph)
 
 
-def _history(
-    settings: Settings, workspace: Workspace, shown: Mapping[pd.Timestamp, Path] | pa.Table
-) -> pa.Table:
-    """Read what was observed in the day before the forecasts and since."""
+def _reach(
+    workspace: Workspace, shown: Mapping[pd.Timestamp, Path] | pa.Table
+) -> tuple[list[pd.Timestamp], int]:
+    """Return the times of issue, rising, and the farthest horizon in minutes.
+
+    Raises:
+        DataError: the forecasts are for slices of another length than those stored.
+    """
     if isinstance(shown, pa.Table):
-        times = [pd.Timestamp(time) for time in shown["issued_at"].unique().to_pylist()]
-        ahead = [shown["horizon_min"]]
+        times = sorted(pd.Timestamp(time) for time in shown["issued_at"].unique().to_pylist())
+        newest, ahead = shown, [shown["horizon_min"]]
     else:
         # Models of different horizons may have forecast on the same day.
-        times = list(shown)
+        times = sorted(shown)
+        newest = read_forecast(shown[times[-1]])
         ahead = [read_whole(path, ["horizon_min"])["horizon_min"] for path in shown.values()]
-    farthest_min = max(pc.max(each).as_py() or 0 for each in ahead)
-    zone = city_zone(settings.city.timezone)
-    return slices_around(workspace.slices, zone, times, farthest_min)
+    if len(newest) and stored_days(workspace.slices):
+        forecast_min, stored_min = slice_minutes_of(newest), stored_slice_minutes(workspace.slices)
+        if forecast_min != stored_min:
+            raise DataError(
+                f"the forecasts are for slices of {forecast_min} minutes and {workspace.slices} "
+                f"has slices of {stored_min}, so slices.minutes has changed between them; forecast "
+                "again: roadgraph predict, or roadgraph run"
+            )
+    return times, max(pc.max(each).as_py() or 0 for each in ahead)

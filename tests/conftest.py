@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from roadgraph import workflow
 from roadgraph.comparison import pictures, results
 from tests.tracking.toy import new_store
+
+# The same examples every time, however slow the machine is.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ import sys
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 import pytest
+from typer.main import get_command
 
 from roadgraph import cli, explanation, prediction, reporting, workflow
 from roadgraph.batch.asked import Asked
@@ -214,6 +216,57 @@ def test_the_help_of_network_names_both_commands(
     assert out.index("network") < out.index("slices") < out.index("train")
 
 
+DEFAULTS = {
+    ("network", "diff"): ["carry_over.parquet beside NEW"],
+    ("compare",): ["mlp-simple,gcn-enhanced,roadnet-simple"],
+    ("predict",): [
+        "that of the settings model and size where they are given here, else that of --model",
+        "champion",
+        "the end of the newest slice",
+        "predictions.parquet in the city's workspace",
+    ],
+    ("explain",): [
+        "that of the settings model and size where they are given here, else that of --model",
+        "champion",
+        "the end of the newest slice",
+        "30, or the nearest that the model has",
+    ],
+    ("report",): [
+        "the newest day with forecasts, the newest that is over",
+        "the issued forecasts, or those of roadgraph predict",
+        "report in the city's workspace",
+    ],
+    ("run",): ["pipeline.catch_up_days back", "that of the newest fixes", "all"],
+}
+"""What the help of a command says of the defaults that are no plain values."""
+
+
+@pytest.mark.parametrize("words", DEFAULTS, ids=" ".join)
+def test_the_help_tells_the_defaults_that_are_no_plain_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    code, out, _ = run(monkeypatch, capsys, *words, "--help")
+    assert code == 0
+    shown = " ".join(out.replace("│", " ").split())
+    found = re.findall(r"\[default: (?!controls|picture)([^]]*)\]", shown)
+    assert sorted(found) == sorted(DEFAULTS[words])
+
+
+def test_no_help_but_that_of_the_listed_commands_tells_a_default_in_words() -> None:
+    commands: dict[tuple[str, ...], Any] = {
+        (name,): command
+        for name, command in get_command(cli.app).commands.items()  # type: ignore[attr-defined]
+    }
+    network = commands.pop(("network",))
+    commands |= {("network", name): command for name, command in network.commands.items()}
+    told = {
+        words: sum("default: " in str(vars(parameter).get("help")) for parameter in command.params)
+        for words, command in commands.items()
+    }
+    listed = {words: len(texts) for words, texts in DEFAULTS.items()}
+    assert {words: count for words, count in told.items() if count} == listed
+
+
 def test_a_folder_that_cannot_be_written_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -408,7 +461,7 @@ def test_a_table_keeps_its_figures_on_a_narrow_screen(
         (["--model", "challenger"], None, "challenger"),
         (["--model", "3", "training.max_epochs=2"], None, "3"),
         (["--bundle", "mine"], "mine", "champion"),
-        (["--bundle", "mine", "size=enhanced"], "mine", "champion"),
+        (["--bundle", "mine", "training.max_epochs=2"], "mine", "champion"),
         (["size=enhanced"], "work/toy/bundles/gcn-enhanced", "champion"),
         (["model=gat"], "work/toy/bundles/gat-simple", "champion"),
         (["model.graph=self_loops"], "work/toy/bundles/gcn-simple-self-loops", "champion"),
@@ -461,6 +514,11 @@ def test_predict_hands_over_time_and_data_and_tells_what_became_of_the_fixes(
     [
         (["predict", "--bundle", "b", "--model", "champion"], "--bundle and --model name a model"),
         (["predict", "size=enhanced", "--model", "2"], "--model and size=enhanced name a model"),
+        (["predict", "--bundle", "b", "model=gat"], "--bundle and model=gat name a model each"),
+        (
+            ["explain", "--segment", "A", "--bundle", "b", "model.graph=self_loops"],
+            "--bundle and model.graph=self_loops name a model each; give one of them",
+        ),
         (["predict", "--slices", "a", "--fixes", "b"], "--slices and --fixes name data each"),
         (["promote", "--rollback", "--dry-run"], "--rollback decides nothing; leave --dry-run out"),
     ],

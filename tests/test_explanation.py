@@ -10,6 +10,7 @@ from roadgraph.errors import SettingsError
 from roadgraph.explanation import NO_MAP, NOTHING_TO_DRAW, run_explanation
 from roadgraph.network.network import write_network
 from roadgraph.prediction import Given
+from roadgraph.schema import CONGESTION_CLASSES
 from roadgraph.settings import Settings
 from roadgraph.training.bundle import Bundle
 from roadgraph.workspace import Workspace
@@ -51,6 +52,9 @@ def test_a_forecast_is_explained_in_words_a_file_and_a_map(city: Settings) -> No
     speed, congestion = told["accounts"]
     assert (speed["unit"], congestion["unit"]) == ("km/h", "1")
     assert congestion["answered"] == told["congestion"]
+    assert list(told["probabilities"]) == list(CONGESTION_CLASSES)
+    assert sum(told["probabilities"].values()) == pytest.approx(1)
+    assert told["probabilities"][told["congestion"]] == told["probability"]
     for account in told["accounts"]:
         assert account["segments"][0]["segment_id"] == "B"
         assert len(account["segments"]) == account["segments_heard"] == 3
@@ -85,6 +89,7 @@ def test_where_nothing_moved_a_forecast_that_is_said_and_no_older_map_stays(
     assert list(folder.iterdir()) == list(found.files)
     told = json.loads(found.files[0].read_text("utf-8"))
     assert (told["basis"], told["accounts"]) == ("history", [])
+    assert told["probabilities"] is None
 
 
 def test_without_geometry_there_are_words_alone(city: Settings) -> None:

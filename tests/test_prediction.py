@@ -19,8 +19,9 @@ from roadgraph.models.registry import build_model
 from roadgraph.network.network import write_network
 from roadgraph.predict.given_fixes import slices_of_fixes
 from roadgraph.predict.predictions import predict_at
-from roadgraph.prediction import Given, asked_time, run_prediction
+from roadgraph.prediction import PICTURES, Given, asked_time, run_prediction
 from roadgraph.promotion.fetching import CHAMPION_FILE
+from roadgraph.report.style import PLOT_FORMATS
 from roadgraph.settings import Settings
 from roadgraph.slices.store import write_days
 from roadgraph.storage import write_json
@@ -182,6 +183,79 @@ def test_where_there_is_no_map_to_draw_that_of_the_forecast_before_goes(
         assert files == (out, out.with_suffix(".qml"))
     pictures = {path.name for kind in ("png", "svg") for path in tmp_path.glob(f"*.{kind}")}
     assert pictures == {"new.png", "new.svg"}
+
+
+def test_picture_and_page_of_the_forecast_before_go_where_they_are_not_made_again(
+    city: Settings, tmp_path: Path
+) -> None:
+    assert PICTURES == PLOT_FORMATS
+    beside = [tmp_path / f"out{kind}" for kind in (".png", ".svg", ".html")]
+    for path in (*beside, tmp_path / "out.qml", tmp_path / "out.txt"):
+        path.write_text("somebody's", "utf-8")
+
+    def forecast(kind: str, *, picture: bool, page: bool) -> list[str]:
+        run_prediction(city, bundle_of(city), tmp_path / f"out{kind}", picture=picture, page=page)
+        return [path.suffix for path in beside if path.exists()]
+
+    # The table is new, so nothing is known to be of a forecast before.
+    assert forecast(".csv", picture=False, page=False) == [".png", ".svg", ".html"]
+    assert {path.read_text("utf-8") for path in beside} == {"somebody's"}
+    assert forecast(".csv", picture=False, page=True) == [".html"]
+    assert forecast(".csv", picture=True, page=False) == [".png", ".svg"]
+    # They may be of the other table.
+    assert forecast(".parquet", picture=False, page=False) == [".png", ".svg"]
+    assert forecast(".csv", picture=False, page=False) == [".png", ".svg"]
+    (tmp_path / "out.parquet").unlink()
+    assert forecast(".csv", picture=False, page=False) == []
+    assert (tmp_path / "out.qml").read_text("utf-8") == "somebody's"
+    assert (tmp_path / "out.txt").read_text("utf-8") == "somebody's"
+
+
+def test_given_slices_that_cannot_be_used_are_named_with_their_file(
+    city: Settings, tmp_path: Path
+) -> None:
+    file, out = tmp_path / "given.csv", tmp_path / "out.csv"
+    frame = SLICES_TABLE.to_pandas().tail(2)
+    stranger = frame.assign(segment_id="X")
+    for rows, message in (
+        (pd.concat([frame, frame]), r"given\.csv: two slices of segment '[ABC]' at 2026-01-0"),
+        (pd.concat([frame, stranger]), r"given\.csv: slices name segment 'X', which the network"),
+    ):
+        rows.to_csv(file, index=False)
+        with pytest.raises(DataError, match=message):
+            run_prediction(city, bundle_of(city), out, given=Given(slices=file))
+    assert not list(tmp_path.glob("out.*"))
+
+
+def test_a_time_before_the_first_given_slice_ended_is_refused_on_the_citys_clock(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    there = stored_city(replace(bundle, timezone="Asia/Bangkok"), tmp_path)
+    file = tmp_path / "given.csv"
+    SLICES_TABLE.to_pandas().to_csv(file, index=False)  # from Monday 00:00 in UTC on
+    with pytest.raises(
+        DataError,
+        match=r"no history before 2026-01-05T07:00\+07:00: the first slice of .*given\.csv ends at "
+        r"2026-01-05T07:15\+07:00; predict from then on \(--at 2026-01-05T07:15\+07:00\)",
+    ):
+        run_prediction(
+            there, bundle_of(there), None, given=Given(at="2026-01-05T07:00", slices=file)
+        )
+
+
+def test_fixes_that_are_not_there_are_named_with_their_option(
+    city: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"^--fixes .*/nope: no such file or folder"):
+        slices_of_fixes(tmp_path / "nope", city, NETWORK, 15)
+    assert not list(Workspace.of(city).root.glob("given-fixes*"))
+
+
+def test_a_folder_is_refused_before_any_work(city: Settings, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.mkdir()
+    with pytest.raises(SettingsError, match=r"--out .*out\.csv: is a folder"):
+        run_prediction(city, tmp_path / "no-bundle", out)
 
 
 def test_a_registered_model_is_not_asked_for_where_a_bundle_is_named(city: Settings) -> None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +16,7 @@ from roadgraph.predict.predictions import signed
 from roadgraph.reporting import MAP_FILE, run_report
 from roadgraph.settings import Settings
 from roadgraph.workspace import Workspace
+from tests.kills import tree_of
 from tests.quality.toy import MONDAY, NETWORK, SLICES, TUESDAY, city, write_day
 from tests.report.map_page.toy import read_page
 from tests.verification.toy import forecast, put
@@ -61,6 +64,38 @@ def test_the_map_plays_the_newest_day_and_the_scorecard_judges_it(toy: Settings)
     assert arrays["observed"][truth, 0] * step == 8
     table = pd.read_csv(folder / "scorecard.csv")
     assert set(table["day"]) == {"2026-01-06"}
+
+
+def test_free_flow_on_the_map_is_that_of_the_days_before(toy: Settings) -> None:
+    """All of Monday was driven at 40 km/h, which is below the limit of 50."""
+    put(toy, forecast("2026-01-06T07:00", [[10.0, 40.0, 30.0]], ANSWERS))
+    run_report(toy)
+    _, arrays = read_page(Workspace.of(toy).report / MAP_FILE)
+    assert arrays["free_flow_kph"].tolist() == [40, 40, 40]
+    assert arrays["limit_kph"].tolist() == [50, 50, 50]
+
+
+def test_without_a_day_before_the_map_has_no_free_flow(toy: Settings) -> None:
+    put(toy, forecast("2026-01-05T07:00", [[10.0, 40.0, 30.0]], ANSWERS))
+    run_report(toy)
+    header, _ = read_page(Workspace.of(toy).report / MAP_FILE)
+    assert "free_flow_kph" not in header["arrays"]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_forecasts_for_slices_of_another_length_than_those_stored_are_refused(
+    toy: Settings, tmp_path: Path, given: bool
+) -> None:
+    table = forecast("2026-01-07T07:00", [[10.0, 40.0, 30.0]], ANSWERS)
+    place = table.column_names.index("horizon_min")
+    longer = pc.add(table["horizon_min"], 15).cast(table["horizon_min"].type)
+    table = table.set_column(place, table.schema.field(place), longer)
+    if given:
+        pq.write_table(table, tmp_path / "mine.parquet")
+    else:
+        put(toy, table)
+    with pytest.raises(DataError, match=r"slices of 30 minutes and .* has slices of 15"):
+        run_report(toy, predictions=tmp_path / "mine.parquet" if given else None)
 
 
 def test_a_day_that_is_asked_for_is_shown_as_it_was_issued_first(toy: Settings) -> None:
@@ -129,12 +164,53 @@ def test_a_city_of_which_nothing_was_forecast_is_refused(toy: Settings) -> None:
     assert not Workspace.of(toy).report.exists()
 
 
-def test_predictions_for_another_network_are_refused(toy: Settings, tmp_path: Path) -> None:
+def test_a_day_with_neither_forecasts_nor_slices_is_refused_and_nothing_is_touched(
+    toy: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.parquet"
+    pq.write_table(forecast("2026-01-07T00:00", [[10.0, 40.0, 30.0]], ANSWERS), file)
+    nothing = "--day: no forecast was issued on 2020-01-01, and nothing was observed on it"
+    with pytest.raises(DataError, match=f"{nothing}; none was issued on any other day: roadgraph"):
+        run_report(toy, date(2020, 1, 1))
+    put(toy, forecast("2026-01-06T07:00", [[10.0, 40.0, 30.0]], ANSWERS))
+    put(toy, forecast("2026-01-08T07:00", [[10.0, 40.0, 30.0]], ANSWERS))
+    report = Workspace.of(toy).report
+    (report / "plots").mkdir(parents=True)
+    for name in (MAP_FILE, "scorecard.html", "scorecard.csv", "plots/worst.png"):
+        (report / name).write_text("of before", "utf-8")
+    before = tree_of(report)
+    for predictions in (None, file):
+        with pytest.raises(
+            DataError, match=f"{nothing}; forecasts were issued from 2026-01-06 to 2026-01-08"
+        ):
+            run_report(toy, date(2020, 1, 1), predictions)
+    assert tree_of(report) == before
+
+
+def test_predictions_that_cannot_be_shown_are_named_with_their_file(
+    toy: Settings, tmp_path: Path
+) -> None:
     file = tmp_path / "other.parquet"
     others = forecast("2026-01-07T00:00", [[1.0, 2.0, 3.0]], ANSWERS, segment_id=["A", "X", "Y"])
     pq.write_table(others, file)
-    with pytest.raises(DataError, match=r"'X'.*'Y'"):
+    with pytest.raises(DataError, match=r"other\.parquet cannot be shown: .*'X'.*'Y'"):
         run_report(toy, predictions=file)
+    rows = forecast("2026-01-07T00:00", [[1.0, 2.0, 3.0]], ANSWERS)
+    pq.write_table(pa.concat_tables([rows, rows]), file)
+    with pytest.raises(DataError, match=r"other\.parquet cannot be shown: two predictions of "):
+        run_report(toy, predictions=file)
+    # As if the newest predictions had been copied into the workspace from another city.
+    pq.write_table(others, Workspace.of(toy).predictions)
+    with pytest.raises(DataError, match=r"predictions\.parquet cannot be shown: .*'X'.*'Y'"):
+        run_report(toy)
+
+
+def test_a_forecast_of_the_store_that_is_damaged_is_named_itself(toy: Settings) -> None:
+    put(toy, forecast("2026-01-06T07:00", [[10.0, 40.0, 30.0]], ANSWERS))
+    (path,) = Workspace.of(toy).forecasts.rglob("*.parquet")
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match=f"^{re.escape(str(path))} is damaged"):
+        run_report(toy)
 
 
 def test_a_file_that_is_no_table_of_predictions_is_refused(toy: Settings, tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ Overrides = Annotated[
 ]
 
 
+def by_default(value: str) -> str:
+    """Return what ends the help of an option whose default is told in words.
+
+    Typer takes ``[default: ...]`` in a help text for markup, and shows nothing of it.
+    """
+    return f"  \\[default: {value}]"
+
+
 @app.callback()
 def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadgraph.cli.app import Overrides, app, settings_of
+from roadgraph.cli.app import Overrides, app, by_default, settings_of
 from roadgraph.cli.screen import notes, screen, written
 from roadgraph.errors import SettingsError
 from roadgraph.startup import imported_for_good
@@ -24,16 +24,18 @@ MODEL_KEYS = ("model", "size", "model.name", "model.graph")
 TrainedBundle = Annotated[
     Path | None,
     typer.Option(
-        help="Trained bundle.  [default: that of the settings model and size where they are "
-        "given here, else that of --model]",
+        help="Trained bundle."
+        + by_default(
+            "that of the settings model and size where they are given here, else that of --model"
+        ),
         show_default=False,
     ),
 ]
 RegisteredModel = Annotated[
     str | None,
     typer.Option(
-        help="Registered model: champion, challenger or the number of a version.  "
-        "[default: champion]",
+        help="Registered model: champion, challenger or the number of a version."
+        + by_default("champion"),
         show_default=False,
     ),
 ]
@@ -50,7 +52,8 @@ def predict(
             help="Time to forecast from: now, or a date and time on the city's clock "
             "(2026-01-18T07:15) or with its offset (2026-01-18T00:15Z). Slices that end later are "
             "not looked at, nor are later fixes of --fixes; but in stored slices the speeds of a "
-            "trip under way may rest on its later fixes.  [default: the end of the newest slice]",
+            "trip under way may rest on its later fixes."
+            + by_default("the end of the newest slice"),
             show_default=False,
         ),
     ] = None,
@@ -73,7 +76,9 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .parquet, .csv, .geojson, .geoparquet or .gpkg.",
+            help="File to write: .parquet, .csv, .geojson, .geoparquet or .gpkg. Where it is there "
+            "already, the picture and map page of the forecast before are replaced or removed."
+            + by_default("predictions.parquet in the city's workspace"),
             show_default=False,
         ),
     ] = None,
@@ -114,8 +119,9 @@ def _names_a_model(overrides: list[str] | None, bundle: Path | None, model: str 
     ]
     if bundle is not None and model is not None:
         raise SettingsError("--bundle and --model name a model each; give one of them")
-    if model is not None and named:
-        raise SettingsError(f"--model and {named[0]} name a model each; give one of them")
+    for option, given in (("--bundle", bundle), ("--model", model)):
+        if given is not None and named:
+            raise SettingsError(f"{option} and {named[0]} name a model each; give one of them")
     return bool(named)
 
 
@@ -134,7 +140,7 @@ def forecast(
         from roadgraph.prediction import NEWEST, run_prediction, trained_bundle
         from roadgraph.tracking.versions import CHAMPION
 
-        if bundle is None and trained_here:
+        if trained_here:
             bundle = trained_bundle(settings)
         predicted = run_prediction(
             settings, bundle, out, model or CHAMPION, given or NEWEST, picture, page
@@ -160,8 +166,8 @@ def explain(
         str | None,
         typer.Option(
             help="Time of the forecast: now, or a date and time on the city's clock "
-            "(2026-01-18T07:15) or with its offset (2026-01-18T00:15Z).  [default: the end of the "
-            "newest slice]",
+            "(2026-01-18T07:15) or with its offset (2026-01-18T00:15Z)."
+            + by_default("the end of the newest slice"),
             show_default=False,
         ),
     ] = None,
@@ -169,7 +175,7 @@ def explain(
         int | None,
         typer.Option(
             metavar="MINUTES",
-            help="How far ahead.  [default: 30, or the nearest that the model has]",
+            help="How far ahead." + by_default("30, or the nearest that the model has"),
             show_default=False,
         ),
     ] = None,
@@ -184,7 +190,7 @@ def explain(
         from roadgraph.prediction import Given, trained_bundle
         from roadgraph.tracking.versions import CHAMPION
 
-        if bundle is None and named:
+        if named:
             bundle = trained_bundle(settings)
         explained = run_explanation(
             settings, segment, horizon, bundle, model or CHAMPION, Given(at)
@@ -203,22 +209,22 @@ def report(
         typer.Option(
             metavar="DAY",
             help="Local day, such as 2026-01-16: the map shows its forecasts, the scorecard judges "
-            "those for it.  [default: the newest day with forecasts, the newest that is over]",
+            "those for it." + by_default("the newest day with forecasts, the newest that is over"),
             show_default=False,
         ),
     ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="Predictions for the map to show, a .parquet file.  [default: the issued "
-            "forecasts, or those of roadgraph predict]",
+            help="Predictions for the map to show, a .parquet file."
+            + by_default("the issued forecasts, or those of roadgraph predict"),
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder to write to.  [default: report in the city's workspace]",
+            help="Folder to write to." + by_default("report in the city's workspace"),
             show_default=False,
         ),
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roadgraph.cli.app import Overrides, app, settings_of
+from roadgraph.cli.app import Overrides, app, by_default, settings_of
 from roadgraph.cli.screen import (
     escaped,
     finish,
@@ -44,8 +44,8 @@ def compare(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Models, separated by commas, or all.  [default: mlp-simple,gcn-enhanced,"
-            "roadnet-simple]",
+            help="Models, separated by commas, or all."
+            + by_default("mlp-simple,gcn-enhanced,roadnet-simple"),
             show_default=False,
         ),
     ] = None,

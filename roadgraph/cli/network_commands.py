@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from roadgraph.cli.app import Overrides, app, settings_of
+from roadgraph.cli.app import Overrides, app, by_default, settings_of
 from roadgraph.cli.screen import notes, screen, show_figures, written
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def diff(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, .parquet or .csv.  [default: carry_over.parquet beside NEW]",
+            help="File to write, .parquet or .csv." + by_default("carry_over.parquet beside NEW"),
             show_default=False,
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadgraph.cli.app import Overrides, app, settings_of
+from roadgraph.cli.app import Overrides, app, by_default, settings_of
 from roadgraph.cli.forecast_commands import forecast, show_report
 from roadgraph.cli.model_commands import compared, show_tracking
 from roadgraph.cli.network_commands import import_roads
@@ -34,8 +34,8 @@ def run(
         typer.Option(
             "--from",
             metavar="DAY",
-            help="Local day to begin with, such as 2026-01-05.  [default: "
-            "pipeline.catch_up_days back]",
+            help="Local day to begin with, such as 2026-01-05."
+            + by_default("pipeline.catch_up_days back"),
             show_default=False,
         ),
     ] = None,
@@ -44,8 +44,8 @@ def run(
         typer.Option(
             "--to",
             metavar="DAY|now",
-            help="Local day to end with, or now: the newest slice that is over.  [default: that of "
-            "the newest fixes]",
+            help="Local day to end with, or now: the newest slice that is over."
+            + by_default("that of the newest fixes"),
             show_default=False,
         ),
     ] = None,
@@ -53,7 +53,7 @@ def run(
         str | None,
         typer.Option(
             help="Steps, separated by commas: network, slices, quality, predictions, evaluation, "
-            "model, promotion.  [default: all]",
+            "model, promotion." + by_default("all"),
             show_default=False,
         ),
     ] = None,

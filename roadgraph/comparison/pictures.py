@@ -12,10 +12,11 @@ import shapely
 
 from roadgraph.comparison.account import TRIVIAL_IN_TITLES, is_trivial
 from roadgraph.comparison.runs import PICTURES_FOLDER
+from roadgraph.legend import CLASS_TITLES
 from roadgraph.report.calibration_plots import plot_reliability
 from roadgraph.report.error_plots import plot_error_by_hour, plot_error_map
 from roadgraph.report.plots import plot_confusion, plot_learning_curves
-from roadgraph.report.style import CLASS_TITLES, PLOT_FORMATS
+from roadgraph.report.style import PLOT_FORMATS
 from roadgraph.schema import CONGESTION_CLASSES
 from roadgraph.storage import digest_of_arrays, whole_folder, write_json
 from roadgraph.units import KPH_PER

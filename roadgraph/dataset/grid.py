@@ -139,8 +139,8 @@ def _cells(
     if (column < 0).any():
         stranger = table["segment_id"][int((column < 0).argmax())].as_py()
         raise DataError(
-            f"slices name segment '{stranger}', which the network does not have; "
-            "import the network that they were made with: roadgraph network"
+            f"slices name segment '{stranger}', which the network does not have; leave its rows "
+            "out, or import the network that they were made with: roadgraph network"
         )
     starts = pd.DatetimeIndex(table["slice_start"].to_numpy()).tz_localize("UTC")
     step = pd.Timedelta(minutes=slice_minutes)
@@ -157,7 +157,7 @@ def _cells(
         twice = int((counts > 1).argmax())
         raise DataError(
             f"two slices of segment '{segment_ids[twice % len(segment_ids)]}' at "
-            f"{times[twice // len(segment_ids)]}; every cell may stand in one row only"
+            f"{times[twice // len(segment_ids)]}; leave all but one of these rows out"
         )
     return times, row, column
 

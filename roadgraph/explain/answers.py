@@ -1,72 +1,65 @@
-"""The numbers of a forecast that are explained, as functions of what the model sees."""
+"""The numbers of a forecast that are explained, as read from what a model says."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from roadgraph.training.inference import as_told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
     from roadgraph.dataset.preparation import Preparation
-    from roadgraph.explain.gradients import Answer
-    from roadgraph.explain.heard import Heard
-    from roadgraph.models.multitask import MultiTaskModel
+
+    Reading = Callable[[dict[str, torch.Tensor]], torch.Tensor]
+    """From a model's outputs for ``B`` windows to one number each, ``[B]``."""
 
 
-def speed_answer(
-    model: MultiTaskModel, heard: Heard, step: int, preparation: Preparation
-) -> Answer:
-    """Return the forecast speed as a function of the window, in km/h.
+def speed_reading(step: int, own: int, preparation: Preparation) -> Reading:
+    """Return how the forecast speed is read, in km/h.
 
     It is the number of the predictions: the model's change added to the speed that it starts from,
     on the scale of km/h, and never below 0.
 
     Args:
-        model: in evaluation mode.
-        heard: the graph, and which of its segments is asked for.
         step: which of the model's horizons.
+        own: which of its segments.
         preparation: gives the scale.
     """
 
-    def answer(x: torch.Tensor) -> torch.Tensor:
-        given = model(x, heard.graph)["speed"][:, step, heard.own]
-        return as_told("speed", given, preparation)
+    def read(given: dict[str, torch.Tensor]) -> torch.Tensor:
+        return as_told("speed", given["speed"][:, step, own], preparation)
 
-    return answer
+    return read
 
 
 def class_probabilities(
-    model: MultiTaskModel, heard: Heard, step: int, temperature: float, x: torch.Tensor
+    given: dict[str, torch.Tensor], step: int, own: int, temperature: float
 ) -> torch.Tensor:
     """Return the calibrated probabilities of the congestion classes, ``[B, 4]``.
 
     Args:
-        model: in evaluation mode.
-        heard: as in :func:`speed_answer`.
-        step: as there.
+        given: the model's outputs for ``B`` windows.
+        step: as in :func:`speed_reading`.
+        own: as there.
         temperature: by which the logits are divided.
-        x: ``[B, L, M, C]`` windows.
     """
-    logits = model(x, heard.graph)["congestion"][:, step, heard.own]
-    return (logits / temperature).softmax(-1)
+    return (given["congestion"][:, step, own] / temperature).softmax(-1)
 
 
-def class_answer(
-    model: MultiTaskModel, heard: Heard, step: int, temperature: float, place: int
-) -> Answer:
-    """Return the calibrated probability of one congestion class as a function of the window.
+def class_reading(step: int, own: int, temperature: float, place: int) -> Reading:
+    """Return how the calibrated probability of one congestion class is read.
 
     Args:
-        model: in evaluation mode.
-        heard: as in :func:`speed_answer`.
-        step: as there.
+        step: as in :func:`speed_reading`.
+        own: as there.
         temperature: as in :func:`class_probabilities`.
         place: of the class among ``schema.CONGESTION_CLASSES``.
     """
 
-    def answer(x: torch.Tensor) -> torch.Tensor:
-        return class_probabilities(model, heard, step, temperature, x)[:, place]
+    def read(given: dict[str, torch.Tensor]) -> torch.Tensor:
+        return class_probabilities(given, step, own, temperature)[:, place]
 
-    return answer
+    return read

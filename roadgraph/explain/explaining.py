@@ -19,8 +19,8 @@ from roadgraph.schema import CONGESTION_CLASSES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roadgraph.explain.answers import Reading
     from roadgraph.explain.explanation import Hears, Quantity
-    from roadgraph.explain.gradients import Answer
     from roadgraph.network.network import Network
     from roadgraph.predict.forecaster import Forecaster
     from roadgraph.predict.observations import Observations
@@ -71,21 +71,23 @@ def explain_forecast(
     asked_for = []
     if "speed" in scene.bundle.options.tasks:
         asked_for.append(Asked("speed", None, scene.speed()))
-    congestion, probability = None, None
+    congestion, probabilities, abstains = None, None, False
     if "congestion" in scene.bundle.options.tasks:
-        chosen, probability, answer = scene.answered_class()
+        chosen, told, reading = scene.answered_class()
         congestion = CONGESTION_CLASSES[chosen]
-        asked_for.append(Asked("congestion", congestion, answer))
+        probabilities = dict(zip(CONGESTION_CLASSES, told.tolist(), strict=True))
+        least = max(abstain_below, forecaster.bundle.settings["evaluation"]["abstain_below"])
+        abstains = probabilities[congestion] < least
+        asked_for.append(Asked("congestion", congestion, reading))
     accounts = _accounts(scene, asked_for)
-    least = max(abstain_below, forecaster.bundle.settings["evaluation"]["abstain_below"])
     speeds = [account.answer for account in accounts if account.quantity == "speed"]
     return _explanation(
         question,
         network,
         speed_kph=speeds[0] if speeds else None,
         congestion=congestion,
-        probability=probability,
-        abstains=probability is not None and probability < least,
+        probabilities=probabilities,
+        abstains=abstains,
         heard=_heard_table(scene, network),
         accounts=accounts,
     )
@@ -97,12 +99,12 @@ class Asked(NamedTuple):
     Attributes:
         quantity: of what.
         answered: the congestion class; None for the speed.
-        answer: gives it.
+        reading: gives it.
     """
 
     quantity: Quantity
     answered: str | None
-    answer: Answer
+    reading: Reading
 
 
 def _accounts(scene: Scene, asked_for: Sequence[Asked]) -> tuple[Account, ...]:
@@ -110,9 +112,10 @@ def _accounts(scene: Scene, asked_for: Sequence[Asked]) -> tuple[Account, ...]:
     x, baseline = scene.inputs(scene.grid), scene.inputs(scene.ordinary)
     channels = scene.preparation.channels
     groups = [[channels.index(name) for name in names] for names in FEATURES.values()]
-    weeks = scene.week([each.answer for each in asked_for])
+    weeks = scene.week([each.reading for each in asked_for])
     accounts = []
-    for (quantity, answered, answer), week in zip(asked_for, weeks, strict=True):
+    for (quantity, answered, reading), week in zip(asked_for, weeks, strict=True):
+        answer = scene.answer(reading)
         found = integrated_gradients(answer, x, baseline, scene.at_once, LEAST[quantity])
         by_channel = found.values.sum(axis=0)  # [M, C]
         values = np.stack([by_channel[:, group].sum(axis=1) for group in groups], axis=1)
@@ -179,7 +182,7 @@ def _typical(
         network,
         speed_kph=row["speed"],
         congestion=congestion,
-        probability=None if congestion is None else row[f"p_{congestion}"],
+        probabilities=None,
         abstains="congestion" in forecaster.bundle.options.tasks and congestion is None,
         heard=pd.DataFrame(),
         accounts=(),
@@ -192,7 +195,7 @@ def _explanation(
     *,
     speed_kph: float | None,
     congestion: str | None,
-    probability: float | None,
+    probabilities: dict[str, float] | None,
     abstains: bool,
     heard: pd.DataFrame,
     accounts: tuple[Account, ...],
@@ -218,7 +221,7 @@ def _explanation(
         is_new=bool(question.part.new[question.own]),
         speed_kph=speed_kph,
         congestion=congestion,
-        probability=probability,
+        probabilities=probabilities,
         abstains=abstains,
         heard=heard,
         accounts=accounts,

@@ -87,7 +87,9 @@ class Explanation:
         speed_kph: that is forecast; None where the model forecasts none.
         congestion: the class that is answered, or would be if it were likely enough; None where
             the model forecasts none.
-        probability: of that class; None where nothing is known of it.
+        probabilities: of all congestion classes, in the order of ``schema.CONGESTION_CLASSES``;
+            None where nothing is known of them. The class that is answered need not be the
+            likeliest: it is decided by weights, see :func:`~roadgraph.training.decision.decide`.
         abstains: the class is not answered, because its probability is too small.
         heard: ``[M]`` rows, the segments that the model hears for it: ``place`` in the network,
             ``segment_id``, ``name``, ``relation``, ``links`` and ``metres`` as in
@@ -111,7 +113,7 @@ class Explanation:
     is_new: bool
     speed_kph: float | None
     congestion: str | None
-    probability: float | None
+    probabilities: dict[str, float] | None
     abstains: bool
     heard: pd.DataFrame
     accounts: tuple[Account, ...]
@@ -120,6 +122,13 @@ class Explanation:
     def slice_end(self) -> pd.Timestamp:
         """The end of the slice that is forecast."""
         return self.issued_at + pd.Timedelta(minutes=self.horizon_min)
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of :attr:`congestion`; None where nothing is known of it."""
+        if self.probabilities is None or self.congestion is None:
+            return None
+        return self.probabilities[self.congestion]
 
     def by_relation(self, account: Account) -> dict[Relation, float]:
         """Return how much the segments of each relation moved the number together."""
@@ -154,6 +163,7 @@ class Explanation:
             "speed_kph": self.speed_kph,
             "congestion": self.congestion,
             "probability": self.probability,
+            "probabilities": self.probabilities,
             "abstains": self.abstains,
             "accounts": [self._account(account) for account in self.accounts],
         }

@@ -38,7 +38,8 @@ class Surroundings:
 def surroundings_of(network: Network, place: int) -> Surroundings:
     """Return how the segments of ``network`` lie as seen from that at ``place``.
 
-    What is both downstream and upstream, on a ring of roads, is where it is fewer links away.
+    What is both downstream and upstream, on a ring of roads, is where it is fewer links away; of as
+    many, where it is fewer metres away, and where that is unknown or the same, downstream.
     """
     links = network.link_indices()
     source, target = links["source"].to_numpy(), links["target"].to_numpy()
@@ -49,7 +50,9 @@ def surroundings_of(network: Network, place: int) -> Surroundings:
     near, _ = _along(*both, length_m, place)
     relations = np.full(len(length_m), RELATIONS.index("elsewhere"), dtype=np.int8)
     relations[near <= REACH] = RELATIONS.index("nearby")
-    behind, ahead = up <= REACH, (down <= REACH) & (down <= up)
+    behind = up <= REACH
+    # A comparison with NaN is False.
+    ahead = (down <= REACH) & ((down < up) | ((down == up) & ~(up_m < down_m)))
     relations[behind] = RELATIONS.index("upstream")
     relations[ahead] = RELATIONS.index("downstream")
     relations[place] = RELATIONS.index("itself")

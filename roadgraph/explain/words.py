@@ -29,10 +29,20 @@ RELATION_WORDS: dict[Relation, str] = {
     "nearby": "other roads nearby",
     "elsewhere": "the rest of the city",
 }
-FEATURE_WORDS = {"speed": "speed", "spread": "spread of the speeds", "vehicles": "vehicles seen"}
+FEATURE_WORDS = {
+    "speed": "speed",
+    "spread": "spread of the speeds",
+    "vehicles": "vehicles seen (more or fewer than the city's average)",
+}
 ORDINARY = (
-    "Ordinary means that the same roads are seen in the same slices, by an average number of "
-    "vehicles, each at the speed that is typical there at that time of the week."
+    "Ordinary means that the same roads are seen in the same slices, each at the speed that is "
+    "typical there at that time of the week, with its average spread. The number of vehicles and "
+    "the quality are the city's average, not the road's own: where more vehicles than the city's "
+    "average are always seen, they move the forecast every day."
+)
+NOT_THE_LIKELIEST = (
+    "It is not chosen, because each probability is multiplied by a weight of its class first; the "
+    "weights were chosen on the validation span, so that rare classes are found too."
 )
 
 
@@ -132,12 +142,28 @@ def _forecast(explanation: Explanation, manner: Manner) -> list[str]:
 def _class_answered(explanation: Explanation) -> str:
     assert explanation.congestion is not None
     title = CLASS_TITLES[explanation.congestion]
-    if explanation.probability is None or math.isnan(explanation.probability):
+    if explanation.probability is None:
         return f"The class answered is {title}."
     how = f"with a probability of {_per_cent(explanation.probability)}"
     if explanation.abstains:
-        return f"No class is answered, because it would be {title} {how} alone."
-    return f"The class answered is {title}, {how}."
+        told = f"No class is answered, because it would be {title} {how} alone."
+    else:
+        told = f"The class answered is {title}, {how}."
+    return told + _likelier_class(explanation)
+
+
+def _likelier_class(explanation: Explanation) -> str:
+    """Return which class is likelier than the one that is answered, and why it is not chosen."""
+    assert explanation.probabilities is not None
+    assert explanation.congestion is not None
+    likeliest = max(explanation.probabilities, key=explanation.probabilities.__getitem__)
+    most, chosen = (explanation.probabilities[name] for name in (likeliest, explanation.congestion))
+    if most == chosen:
+        return ""
+    size = _per_cent(most)
+    if size == _per_cent(chosen):
+        size = "slightly more"
+    return f" The likeliest class is {CLASS_TITLES[likeliest]}, with {size}. {NOT_THE_LIKELIEST}"
 
 
 def _why_nothing_moved_it(explanation: Explanation, manner: Manner) -> str:

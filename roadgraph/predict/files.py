@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from roadgraph.settings.roads_and_probes import Side
 
 TABLES = (".parquet", ".csv")
+FORMATS = (*TABLES, *MAPS)
 
 
 def refuse_file(path: Path, network: Network) -> None:
     """Refuse a file that predictions cannot be written to, before any work is done.
 
     Raises:
-        SettingsError: its format is not known, or needs a geometry that the network lacks.
+        SettingsError: it is a folder, or its format is not known or needs a geometry that the
+            network lacks.
     """
-    formats = (*TABLES, *MAPS)
-    if path.suffix not in formats:
-        raise SettingsError(
-            f"--out {path}: write a {', '.join(formats[:-1])} or {formats[-1]} file"
-        )
+    kinds = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+    if path.is_dir():
+        raise SettingsError(f"--out {path}: is a folder; name a {kinds} file, which may lie in it")
+    if path.suffix not in FORMATS:
+        raise SettingsError(f"--out {path}: write a {kinds} file")
     if path.suffix in MAPS and not network.has_geometry:
         raise SettingsError(
             f"--out {path}: the network has no geometry to draw; write a .parquet or a .csv file"

@@ -18,6 +18,7 @@ from roadgraph.predict.answer_table import Circumstances, answer_table
 from roadgraph.predict.observations import Observations
 from roadgraph.predict.parts import Part, parts_of
 from roadgraph.predict.typical import forecast_arrays, reaching, typical_forecast
+from roadgraph.schema import STATIC_FEATURES
 from roadgraph.training.inference import answers
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ class Forecaster:
     def slices(self) -> int:
         """How many of the newest slices a forecast looks at: the most of any model."""
         return max(part.bundle.slices for part in self.parts)
+
+    @property
+    def free_flow_kph(self) -> np.ndarray:
+        """What the classes of each segment go by, ``[N]``."""
+        flow = np.full(len(self.segment_ids), np.nan)
+        for part in self.parts:
+            own = part.bundle.preparation.statics[:, STATIC_FEATURES.index("free_flow_kph")]
+            flow[part.places[part.answered]] = own[part.answered]
+        return flow
 
     @property
     def seen_until(self) -> pd.Timestamp:

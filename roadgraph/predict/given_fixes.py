@@ -55,8 +55,10 @@ def slices_of_fixes(
         The columns of ``schema.SLICES``, and what became of every fix.
 
     Raises:
-        DataError: a file cannot be used, or no fix can.
+        DataError: there is no such file, it cannot be used, or no fix can.
     """
+    if not path.exists():
+        raise DataError(f"--fixes {path}: no such file or folder")
     chosen = replace(
         settings,
         city=replace(settings.city, source="probes", fixes=str(path)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,15 @@ import pyarrow as pa
 from pandas.api.types import is_numeric_dtype
 
 from roadgraph.errors import DataError
-from roadgraph.schema import SLICES, read_whole, utc_times
+from roadgraph.schema import MEASURED_FEATURES, SLICES, read_whole, utc_times
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SUFFIXES = (".parquet", ".csv")
-NOT_NEGATIVE = ("mean_speed", "median_speed", "speed_std", "count_probes", "quality_score")
+KINDS = {pa.string(): "text", pa.int32(): "whole number", pa.float64(): "number"}
+"""What messages call the types of the columns."""
 EMPTY = {
     name: [""] if name == "segment_id" else ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
     for name in SLICES.columns
@@ -86,43 +87,82 @@ def slices_of_rows(rows: pd.DataFrame, source: str) -> pa.Table:
         source: what the rows are called in messages.
 
     Raises:
-        DataError: a column is missing, or a cell is empty, negative or cannot be read as its
-            column's type.
+        DataError: a column is missing, or a cell is empty, infinite, negative or cannot be read as
+            its column's type.
     """
     missing = [name for name in SLICES.columns if name not in rows.columns]
     if missing:
         found = ", ".join(str(name) for name in rows.columns)
         raise DataError(f"{source} lack {', '.join(missing)} (found {found or 'no column'})")
     chosen = rows[SLICES.columns].assign(slice_start=_utc(rows["slice_start"], source))
-    empty = (chosen.isna() | chosen.isin([math.inf, -math.inf])).to_numpy()
+    empty = chosen.isna().to_numpy()
     if empty.any():
         row, column = np.argwhere(empty)[0]
-        raise DataError(
-            f"row {row} of {source} (from 0) has no {SLICES.columns[column]}; leave out segments "
-            "on which nothing was observed"
-        )
-    try:
-        columns = {name: pa.array(chosen[name]) for name in SLICES.columns if name != "slice_start"}
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"a column of {source} holds values of several kinds ({error})") from error
-    starts = utc_times(pd.DatetimeIndex(chosen["slice_start"]))
-    try:
-        table = SLICES.typed(pa.table({**columns, "slice_start": starts}))
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from error
-    _refuse_negative(table, source)
+        raise _without_a_value(row, SLICES.columns[column], source)
+    columns = {name: _array(chosen[name], source) for name in SLICES.columns}
+    _refuse_unreadable(columns, source)
+    table = SLICES.typed(pa.table(columns))
+    _refuse_impossible(table, source)
     return SLICES.conform(table)
 
 
-def _refuse_negative(table: pa.Table, source: str) -> None:
-    for name in NOT_NEGATIVE:
+def _without_a_value(row: int, name: str, source: str) -> DataError:
+    return DataError(
+        f"row {row} of {source} (from 0) has no {name}; leave out segments on which nothing was "
+        "observed"
+    )
+
+
+def _array(column: pd.Series, source: str) -> pa.Array:
+    if column.name == "slice_start":
+        return utc_times(pd.DatetimeIndex(column))
+    try:
+        return pa.array(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            f"{column.name} of {source} holds values of several kinds ({error}); give it one kind"
+        ) from error
+
+
+def _refuse_unreadable(columns: Mapping[str, pa.Array], source: str) -> None:
+    for name, values in columns.items():
+        kind = SLICES.schema.field(name).type
+        if _can_be_read(values, kind):
+            continue
+        first, end = 0, len(values)  # the first cell that cannot be read is one of these
+        while end - first > 1:
+            middle = (first + end) // 2
+            if _can_be_read(values.slice(first, middle - first), kind):
+                first = middle
+            else:
+                end = middle
+        raise DataError(
+            f"row {first} of {source} (from 0) has the {name} {values[first].as_py()!r}, which is "
+            f"no {KINDS[kind]}; mend or leave out the row"
+        )
+
+
+def _can_be_read(values: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        values.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
+
+
+def _refuse_impossible(table: pa.Table, source: str) -> None:
+    """Refuse numbers that a slice cannot have; a text may have said nan or inf."""
+    for name in MEASURED_FEATURES:
         values = table[name].to_numpy()
-        if (values < 0).any():
-            row = int((values < 0).argmax())
-            raise DataError(
-                f"row {row} of {source} (from 0) has a negative {name} ({values[row]:g}); mend or "
-                "leave out the row"
-            )
+        if np.isnan(values).any():
+            raise _without_a_value(int(np.isnan(values).argmax()), name, source)
+        for word, wrong in (("an infinite", np.isinf(values)), ("a negative", values < 0)):
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise DataError(
+                    f"row {row} of {source} (from 0) has {word} {name} ({values[row]:g}); mend or "
+                    "leave out the row"
+                )
 
 
 def _read(path: Path) -> pa.Table:
@@ -130,8 +170,13 @@ def _read(path: Path) -> pa.Table:
         frame = read_whole(path).to_pandas()
     else:
         try:
+            # By parts a wrong cell would leave the numbers before it numbers.
             frame = pd.read_csv(
-                path, dtype={"segment_id": str}, keep_default_na=False, na_values=EMPTY
+                path,
+                dtype={"segment_id": str},
+                keep_default_na=False,
+                na_values=EMPTY,
+                low_memory=False,
             )
         except (ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
             reason = str(error).strip().splitlines()[0]
@@ -169,10 +214,12 @@ def _utc(times: pd.Series, source: str) -> pd.Series:
         raise DataError(
             f"slice_start of {source} must be times such as 2026-01-05T07:15:00Z, not numbers"
         )
-    try:
-        return pd.to_datetime(times, utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    read = pd.to_datetime(times, utc=True, format="ISO8601", errors="coerce")
+    wrong = (read.isna() & times.notna()).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
         raise DataError(
-            f"slice_start of {source} must be times such as 2026-01-05T07:15:00Z ({reason})"
-        ) from error
+            f"slice_start of {source} must be times such as 2026-01-05T07:15:00Z; row {row} (from "
+            f"0) has {times.iloc[row]!r}"
+        )
+    return read

@@ -46,7 +46,8 @@ def newest_slices(
         the last time.
 
     Raises:
-        DataError: the store is missing or empty, or has no slice that ended by ``at``.
+        DataError: the store is missing or empty, or has no slice that ended by ``at``; the message
+            says from when on there is one.
     """
     width = pd.Timedelta(minutes=slice_minutes)
     newest = _newest_start(folder, zone, None if at is None else at - width)
@@ -54,13 +55,34 @@ def newest_slices(
         days = stored_days(folder)
         if not days:
             return read_slices(folder)  # says what to do
-        raise DataError(
-            f"no history before {at if at is not None else 'now'}: {folder} has slices from "
-            f"{days[0]} to {days[-1]}; predict from a later time (--at), or add the data before"
-        )
+        first_start = _first_start(folder)
+        if at is None or first_start is None:
+            raise DataError(
+                f"{folder} holds no slice: no vehicle was seen on any segment from {days[0]} to "
+                f"{days[-1]}; add other fixes: roadgraph slices"
+            )
+        raise no_history(at, first_start + width, zone, folder)
     end = newest + width
     first = min((at or end) - LOOK_BACK, end - slices * width)
     return slices_between(folder, zone, first, (last or at or end) - width)
+
+
+def no_history(
+    at: pd.Timestamp, first_end: pd.Timestamp, zone: ZoneInfo, source: Path
+) -> DataError:
+    """Return the error that there is no slice that ended by a time to forecast from.
+
+    Args:
+        at: the time, which knows its zone.
+        first_end: the end of the first slice that there is, likewise.
+        zone: the city's time zone, in which both are told.
+        source: where the slices lie, or the fixes that they were made from.
+    """
+    asked, first = (time.tz_convert(zone).isoformat(timespec="minutes") for time in (at, first_end))
+    return DataError(
+        f"no history before {asked}: the first slice of {source} ends at {first}; predict from "
+        f"then on (--at {first}), or add the data before"
+    )
 
 
 def slices_between(
@@ -99,6 +121,15 @@ def _newest_start(folder: Path, zone: ZoneInfo, latest: pd.Timestamp | None) -> 
         starts = read_whole(_file(folder, day), ["slice_start"], inside)["slice_start"]
         if len(starts):
             return pd.Timestamp(pc.max(starts).as_py())
+    return None
+
+
+def _first_start(folder: Path) -> pd.Timestamp | None:
+    """Return when the first slice begins, None where there is none."""
+    for day in stored_days(folder):
+        starts = read_whole(_file(folder, day), ["slice_start"])["slice_start"]
+        if len(starts):
+            return pd.Timestamp(pc.min(starts).as_py())
     return None
 
 

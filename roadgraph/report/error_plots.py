@@ -11,8 +11,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from roadgraph.legend import NO_ANSWER
 from roadgraph.report.plots import LINES, draw_lines, draw_scale, map_axes
-from roadgraph.report.style import NO_ANSWER, RULES, new_figure, save
+from roadgraph.report.style import RULES, new_figure, save
 
 if TYPE_CHECKING:
     from pathlib import Path

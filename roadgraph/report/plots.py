@@ -12,16 +12,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from roadgraph.calendar import time_of_day
+from roadgraph.legend import CLASS_COLOURS, CLASS_TITLES, NO_ANSWER, NO_ANSWER_TITLE
 from roadgraph.network.osm_tags import RANK
-from roadgraph.report.style import (
-    CLASS_COLOURS,
-    CLASS_TITLES,
-    NO_ANSWER,
-    NO_ANSWER_TITLE,
-    RULES,
-    new_figure,
-    save,
-)
+from roadgraph.probes.distance import METRES_PER_DEGREE
+from roadgraph.report.style import RULES, new_figure, save
 from roadgraph.schema import CONGESTION_CLASSES
 
 if TYPE_CHECKING:
@@ -37,9 +31,6 @@ if TYPE_CHECKING:
     from roadgraph.settings.roads_and_probes import Side
 
     Colours = str | Sequence[str] | np.ndarray
-
-KM_PER_DEGREE = 111.195
-"""Of latitude, on a sphere of the Earth's mean radius."""
 
 LINES = ("#2c7fb8", "#e8590c", "#5e3c99", "#1b7837", "#7a0403", "#8c6d31")
 GREYS = ("#495057", "#868e96", "#adb5bd")
@@ -263,14 +254,16 @@ def beside(geometry: GeoSeries, side: Side) -> list[np.ndarray]:
     direction[:, 0] *= scale
     length = np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-12)
     left = np.stack([-direction[:, 1] / length / scale, direction[:, 0] / length], axis=1)
-    shift_km = 0.008 if side == "left" else -0.008
-    return np.split(points + left * shift_km / KM_PER_DEGREE, first[1:])
+    shift_m = 8.0 if side == "left" else -8.0
+    return np.split(points + left * shift_m / METRES_PER_DEGREE, first[1:])
 
 
 def draw_scale(axes: Axes) -> None:
     """Draw a bar of 1, 2 or 5 times a power of ten kilometres above the map's right end."""
     west, east = axes.get_xlim()
-    width_km = (east - west) * KM_PER_DEGREE * np.cos(np.radians(np.mean(axes.get_ylim())))
+    width_km = (
+        (east - west) * METRES_PER_DEGREE / 1000 * np.cos(np.radians(np.mean(axes.get_ylim())))
+    )
     power_km = 10.0 ** np.floor(np.log10(width_km / 4))
     bar_km = power_km * max(step for step in (1, 2, 5) if step * power_km <= width_km / 4)
     place = axes.transAxes
@@ -287,7 +280,7 @@ def map_axes(axes: Axes, network: Network) -> None:
     """Let the axes span the network, with equal scales in both directions."""
     west, south, east, north = network.segments.total_bounds
     # Room for the lines' shift, and for a road that runs due east.
-    margin = 0.02 * max(east - west, north - south) + 0.02 / KM_PER_DEGREE
+    margin = 0.02 * max(east - west, north - south) + 20.0 / METRES_PER_DEGREE
     axes.set_xlim(west - margin, east + margin)
     axes.set_ylim(south - margin, north + margin)
     axes.set_aspect(1 / np.cos(np.radians((south + north) / 2)))

@@ -9,24 +9,10 @@ from matplotlib import font_manager
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from roadgraph.legend import CLASS_COLOURS, CLASS_TITLES, NO_ANSWER, NO_ANSWER_TITLE
 from roadgraph.storage import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = [
-    "CLASS_COLOURS",
-    "CLASS_TITLES",
-    "NO_ANSWER",
-    "NO_ANSWER_TITLE",
-    "PLOT_FORMATS",
-    "RULES",
-    "is_drawable",
-    "new_figure",
-    "plot_files",
-    "save",
-]
 
 PLOT_FORMATS = (".png", ".svg")
 """Of every plot: pixels for pages, and a drawing for slides that stays sharp at any size."""

@@ -29,14 +29,17 @@ OBSERVED, P10, P90 = "observed", "p10", "p90"
 COURSE = (OBSERVED, FORECAST, P10, P90, PERSISTENCE, HISTORICAL_AVERAGE)
 """Columns of a course, speeds in km/h; its index is the start of each slice of the day in UTC."""
 
+COURSE_OF_CITY = (OBSERVED, FORECAST, PERSISTENCE, HISTORICAL_AVERAGE)
+"""Of many segments together: a mean of their quantiles would be no quantile of their mean."""
+
 
 def course_of_city(
     cells: Cells, observed: ObservedDay, said: Mapping[str, Said], horizon_min: int
 ) -> pd.DataFrame:
     """Return the mean speeds of the cells that were judged at one horizon, slice by slice.
 
-    All columns of ``COURSE`` are means of the same cells: a slice in which other segments were
-    observed than in the one before has another mean for that alone.
+    All columns of ``COURSE_OF_CITY`` are means of the same cells: a slice in which other segments
+    were observed than in the one before has another mean for that alone.
 
     Args:
         cells: the forecasts of observed cells.
@@ -50,8 +53,6 @@ def course_of_city(
     values = {
         OBSERVED: observed.at(targets, cells.segments[chosen]).speed_kph,
         FORECAST: rows["speed"],
-        P10: rows["speed_p10"],
-        P90: rows["speed_p90"],
         **{name: each.speed_kph[chosen] for name, each in said.items()},
     }
     starts = observed.slice_starts[observed.first :]
@@ -59,7 +60,7 @@ def course_of_city(
     return pd.DataFrame(
         {
             name: mean_by_group(np.asarray(values[name], dtype=np.float64), place, len(starts))
-            for name in COURSE
+            for name in COURSE_OF_CITY
         },
         index=starts,
     )

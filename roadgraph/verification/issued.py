@@ -44,12 +44,19 @@ class Issued:
         seen: forecasts of observed cells that are left out because they were issued at a time
             that their model was made from; its error would flatter.
         strangers: forecasts of segments that the network does not have.
+        other_length: forecasts of slices of another length than those of now; a mean over another
+            time is another figure.
+        hindsight: of the judged forecasts those that were issued when data of after their time
+            were there already, so that they may rest on some of them; those whose manifest does
+            not say so are among them.
     """
 
     cells: Cells
     unobserved: int
     seen: int
     strangers: int
+    other_length: int
+    hindsight: int
 
     @property
     def counts(self) -> dict[str, int]:
@@ -59,6 +66,7 @@ class Issued:
             "unobserved": self.unobserved,
             "seen": self.seen,
             "strangers": self.strangers,
+            "other_length": self.other_length,
         }
 
     @property
@@ -69,7 +77,8 @@ class Issued:
 
     def none_judged(self, day: date) -> str:
         """Return the reason of a day on which no forecast can be judged."""
-        left_out = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+        counts = self.counts.items()
+        left_out = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts)
         return f"no forecast of {day} can be judged ({left_out})"
 
 
@@ -95,12 +104,15 @@ def issued_of_day(
     begin, end = span_of_day(day, city_zone(settings.city.timezone), settings.slices.minutes)
     tables = [pd.DataFrame(columns=[*PREDICTIONS.columns, "made_by"])]
     targets, segments = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    unobserved = seen = strangers = 0
+    unobserved = seen = strangers = other_length = hindsight = 0
     place = pd.Index(segment_ids)
     for path in forecasts_for_day(settings, workspace, day):
         rows = read_forecast(path)
         start = rows["slice_start"]
         rows = rows.filter(pc.and_(pc.greater_equal(start, begin), pc.less(start, end)))
+        of_day = len(rows)
+        rows = rows.filter(_of_length(rows, settings.slices.minutes))
+        other_length += of_day - len(rows)
         if not len(rows):
             continue  # most of the day before, whose forecasts reach into this day at its end
         manifest = read_manifest(path)
@@ -118,6 +130,7 @@ def issued_of_day(
         unobserved += int((known & ~is_observed).sum())
         seen += int((is_observed & ~unseen).sum())
         if len(chosen):
+            hindsight += len(chosen) if manifest.get("hindsight", True) else 0
             titles = table["model"].iloc[chosen]
             # Added segments may have been forecast by another model than the one that was asked.
             made_by = titles.replace({manifest["model"]["title"]: model_of(manifest)})
@@ -127,7 +140,7 @@ def issued_of_day(
     # An empty first table would take the types of the columns away.
     table = pd.concat(tables[1:] or tables, ignore_index=True)
     cells = Cells(table, np.concatenate(targets), np.concatenate(segments))
-    return Issued(cells, unobserved, seen, strangers)
+    return Issued(cells, unobserved, seen, strangers, other_length, hindsight)
 
 
 def forecasts_of_segments(
@@ -139,7 +152,8 @@ def forecasts_of_segments(
 ) -> pd.DataFrame:
     """Read what was first said of a few segments at one horizon, observed or not.
 
-    Forecasts that were issued at a time that their model was made from are left out.
+    Forecasts that were issued at a time that their model was made from are left out, and those of
+    slices of another length than those of now.
 
     Args:
         settings: ``city.timezone`` and ``slices.minutes`` are used.
@@ -164,7 +178,8 @@ def forecasts_of_segments(
     )
     tables = []
     for path in forecasts_for_day(settings, workspace, day):
-        table = read_whole(path, COURSE, rows).replace_schema_metadata(None)
+        table = read_whole(path, [*COURSE, "horizon_min"], rows).replace_schema_metadata(None)
+        table = table.filter(_of_length(table, settings.slices.minutes)).select(COURSE)
         if len(table):
             seen_until = _seen_until(read_manifest(path), path)
             tables.append(table.filter(pc.greater_equal(table["issued_at"], seen_until)))
@@ -212,6 +227,15 @@ def model_of(manifest: dict[str, Any]) -> str:
     model = manifest["model"]
     version = model.get("version")
     return f"{model['title']} (version {version})" if version else str(model["title"])
+
+
+def _of_length(rows: pa.Table, minutes: int) -> pa.Array:
+    """Return of which predictions the slice has ``minutes``: it ends when the horizon is over."""
+    starts, issued = (
+        pd.DatetimeIndex(rows[name].to_pandas()) for name in ("slice_start", "issued_at")
+    )
+    ahead = pd.to_timedelta(rows["horizon_min"].to_numpy(), unit="min")
+    return pa.array(ahead - (starts - issued) == pd.Timedelta(minutes=minutes))
 
 
 def _seen_until(manifest: dict[str, Any], path: Path) -> pd.Timestamp:

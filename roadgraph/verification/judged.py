@@ -44,6 +44,8 @@ class Judged:
         error_kph: by forecaster ``[M]`` absolute error of the speed, NaN where no one is judged.
         within: ``[M]`` 1 where the speed lay within the interval, else 0; NaN without either.
         width_kph: ``[M]`` width of the interval, NaN without one.
+        held_back: how many of the labelled cells have an answer that was held back for doubt
+            (``evaluation.abstain_below``); it counts as if it had been given.
     """
 
     horizon_min: np.ndarray
@@ -55,6 +57,7 @@ class Judged:
     error_kph: Mapping[str, np.ndarray]
     within: np.ndarray
     width_kph: np.ndarray
+    held_back: int = 0
 
 
 def judged_cells(cells: Cells, observed: ObservedDay, said: Mapping[str, Said]) -> Judged:
@@ -93,6 +96,7 @@ def judged_cells(cells: Cells, observed: ObservedDay, said: Mapping[str, Said]) 
         },
         within=np.where(without, np.nan, inside).astype(np.float32),
         width_kph=high - low,
+        held_back=int((held_back & (label != NO_LABEL)).sum()),
     )
 
 

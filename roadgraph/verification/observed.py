@@ -173,6 +173,30 @@ def observed_day(
     )
 
 
+def free_flow_before(
+    settings: Settings, network: Network, workspace: Workspace, day: date
+) -> np.ndarray | None:
+    """Return the free flow that the classes observed on a day go by, ``[N]`` in km/h.
+
+    Args:
+        settings: as in :func:`observed_day`.
+        network: the workspace's.
+        workspace: where the slices are.
+        day: local day.
+
+    Returns:
+        None where no slices are stored of the days before.
+
+    Raises:
+        DataError: the slices are of another length or network.
+    """
+    speeds_kph = [
+        cells_of_day(settings, network, workspace, other).feature("mean_speed")
+        for other in days_before(settings, workspace, day)
+    ]
+    return _free_flow(speeds_kph, network, settings.labels) if speeds_kph else None
+
+
 def _free_flow(
     speeds_kph: list[np.ndarray], network: Network, labels: LabelsSettings
 ) -> np.ndarray:

@@ -10,7 +10,7 @@ from roadgraph.quality.checks import read_checks
 from roadgraph.quality.report import read_quality
 from roadgraph.verification.checks import error_drift
 from roadgraph.verification.errors import errors_by_day
-from roadgraph.verification.verification import verified_days
+from roadgraph.verification.verification import outdated_verifications, verified_days
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,6 +34,8 @@ class Record:
         drift: population stability index of each feature of the day.
         reference: the days that ``drift`` is against, in words; "" where there is none.
         missing: what is not stored, a sentence each with the command that makes it.
+        outdated: days of ``errors`` whose verification rests on other data or settings than those
+            of now, from :func:`~roadgraph.verification.verification.outdated_verifications`.
     """
 
     errors: pd.DataFrame
@@ -41,6 +43,7 @@ class Record:
     drift: tuple[Drift, ...]
     reference: str
     missing: tuple[str, ...]
+    outdated: tuple[date, ...] = ()
 
 
 def record_of(settings: Settings, workspace: Workspace, day: date) -> Record:
@@ -87,4 +90,5 @@ def record_of(settings: Settings, workspace: Workspace, day: date) -> Record:
         drift=drift,
         reference=reference,
         missing=tuple(missing),
+        outdated=tuple(outdated_verifications(settings, workspace, sorted({*errors["day"]}))),
     )

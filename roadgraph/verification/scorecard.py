@@ -14,6 +14,7 @@ from roadgraph.quality.cells import road_classes
 from roadgraph.schema import CONGESTION_CLASSES
 from roadgraph.slices.store import stored_days
 from roadgraph.verification.courses import course_of_city, courses_of_segments
+from roadgraph.verification.gains import gains_by_horizon
 from roadgraph.verification.issued import is_forecast, issued_of_day
 from roadgraph.verification.judged import judged_cells
 from roadgraph.verification.observed import observed_day
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
 
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
+    from roadgraph.verification.gains import Gain
     from roadgraph.verification.judged import Judged
     from roadgraph.verification.observed import ObservedDay
     from roadgraph.verification.record import Record
     from roadgraph.workspace import Workspace
 
 BEHIND_AN_HOUR = 3
-"""Segments that are named as those which most of an hour's error lies on."""
+"""Segments that are named as those with the largest shares of an hour's error."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ class WorstHour:
 
     Attributes:
         name: as in the table of hours.
-        segments: that most of the error lies on.
+        segments: share of the hour's error (0-1) of those that have the largest, by id, the
+            largest first.
     """
 
     name: str
-    segments: tuple[str, ...]
+    segments: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,11 @@ class Scorecard:
         reason: why there is nothing to judge, or ""; all but ``record`` is empty then.
         record: what is stored of the day and of the days before.
         models: how many of the judged forecasts each model made.
-        counts: forecasts of the day: ``judged``, ``unobserved``, ``seen`` and ``strangers``, as in
-            :class:`~roadgraph.verification.issued.Issued`.
+        counts: forecasts of the day: ``judged``, ``unobserved``, ``seen``, ``strangers`` and
+            ``other_length``, as in :class:`~roadgraph.verification.issued.Issued`.
+        hindsight: of the judged ones those that may rest on data of after their time of issue.
+        held_back: of the judged ones those whose class was held back; it is judged as if given.
+        gains: of each horizon over the best baseline, with their intervals.
         scores: the columns ``parts_of_day.COLUMNS``; a table each of horizons, road classes, times
             of day, hours, districts and the worst segments.
         reliability: from :func:`~roadgraph.verification.parts_of_day.reliability_by_horizon`.
@@ -101,7 +107,8 @@ class Scorecard:
         network: the roads, None without geometry: there is neither map nor district then.
         segment_mae_kph: ``[N]`` mean absolute error of the forecasts' speed, NaN of no cell.
         course_min: the horizon of the courses, the middle one.
-        course: of the mean speed of all judged cells, with the columns ``courses.COURSE``.
+        course: of the mean speed of all judged cells, with the columns
+            ``courses.COURSE_OF_CITY``.
         worst_segments: the worst first, those with enough judged cells alone.
         worst_hours: likewise.
     """
@@ -111,6 +118,9 @@ class Scorecard:
     record: Record
     models: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    hindsight: int = 0
+    held_back: int = 0
+    gains: tuple[Gain, ...] = ()
     scores: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
     reliability: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RELIABILITY))
     confusion: np.ndarray = field(
@@ -170,12 +180,17 @@ def scorecard_of(
     }
     courses = courses_of_segments(settings, workspace, day, observed, places, middle)
     segments = len(ids)
+    zone = city_zone(settings.city.timezone)
+    names, hours = np.unique(hour_names(observed.slice_starts, zone), return_inverse=True)
     return Scorecard(
         day=day,
         reason="",
         record=record,
         models=issued.models,
         counts=issued.counts,
+        hindsight=issued.hindsight,
+        held_back=judged.held_back,
+        gains=gains_by_horizon(judged, hours),
         scores=_scores(settings, network, districts, observed, judged, places),
         reliability=reliability_by_horizon(judged),
         confusion=confusion_of(judged),
@@ -184,7 +199,7 @@ def scorecard_of(
         course_min=middle,
         course=course_of_city(issued.cells, observed, said, middle),
         worst_segments=_worst_segments(network, districts, places, courses),
-        worst_hours=_worst_hours(settings, observed, judged, ids),
+        worst_hours=_worst_hours(settings, judged, names, hours, ids),
     )
 
 
@@ -264,14 +279,17 @@ def _worst_segments(
 
 
 def _worst_hours(
-    settings: Settings, observed: ObservedDay, judged: Judged, segment_ids: list[str]
+    settings: Settings,
+    judged: Judged,
+    names: np.ndarray,
+    hour_of_slice: np.ndarray,
+    segment_ids: list[str],
 ) -> tuple[WorstHour, ...]:
-    zone = city_zone(settings.city.timezone)
-    names, place = np.unique(hour_names(observed.slice_starts, zone), return_inverse=True)
-    of_cell = place[judged.targets]
+    of_cell = hour_of_slice[judged.targets]
     found = []
-    for hour in worst_hours(judged, place, settings.report.worst):
+    for hour in worst_hours(judged, hour_of_slice, settings.report.worst):
         chosen = of_cell == hour
         behind = segments_behind(judged, chosen, len(segment_ids), BEHIND_AN_HOUR)
-        found.append(WorstHour(str(names[hour]), tuple(segment_ids[each] for each in behind)))
+        shares = {segment_ids[place]: share for place, share in behind.items()}
+        found.append(WorstHour(str(names[hour]), shares))
     return tuple(found)

@@ -22,6 +22,8 @@ from roadgraph.verification.observed import days_before, days_looked_at, observe
 from roadgraph.verification.scoring import FORECAST, score_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roadgraph.network.network import Network
     from roadgraph.settings import Settings
     from roadgraph.workspace import Workspace
@@ -39,8 +41,8 @@ class Verification:
             nothing to judge.
         reason: why it is empty, or "".
         models: how many of the judged forecasts each model made.
-        counts: forecasts of the day: ``judged``, ``unobserved``, ``seen`` and ``strangers``, as in
-            :class:`~roadgraph.verification.issued.Issued`.
+        counts: forecasts of the day: ``judged``, ``unobserved``, ``seen``, ``strangers`` and
+            ``other_length``, as in :class:`~roadgraph.verification.issued.Issued`.
         depends_on: what it was made from, by name.
     """
 
@@ -165,6 +167,31 @@ def stale_verification(settings: Settings, workspace: Workspace, day: date) -> t
     return changes(before, now)
 
 
+def outdated_verifications(
+    settings: Settings, workspace: Workspace, days: Iterable[date]
+) -> list[date]:
+    """Return the days whose stored verification rests on other data or settings than those of now.
+
+    Whether other forecasts of a day are there by now is not looked at, as that takes a look into
+    every file of them; :func:`stale_verification` does.
+
+    Args:
+        settings: as for :func:`verify_day`.
+        workspace: where the verifications are.
+        days: that were verified.
+
+    Raises:
+        DataError: the network was not imported, or a store is damaged.
+    """
+    found = []
+    for day in days:
+        before = dict(read_verification(workspace, day).depends_on)
+        before.pop("forecasts", None)
+        if changes(before, _beside_forecasts(settings, workspace, day)):
+            found.append(day)
+    return found
+
+
 def verified_days(workspace: Workspace) -> list[date]:
     """Return the local days that were verified, in their order."""
     found = workspace.evaluation.glob(f"????-??-??/{MANIFEST_FILE}")
@@ -177,11 +204,18 @@ def verification_depends_on(settings: Settings, workspace: Workspace, day: date)
     Raises:
         DataError: the network was not imported, or a store is damaged.
     """
+    return {
+        "forecasts": digest_of_forecasts(settings, workspace, day),
+        **_beside_forecasts(settings, workspace, day),
+    }
+
+
+def _beside_forecasts(settings: Settings, workspace: Workspace, day: date) -> dict[str, str]:
+    """Return all that the verification of a day rests on beside the forecasts, by name."""
     days = days_looked_at(settings, workspace, day)
     if day in stored_days(workspace.slices):
         days = [*days, day]
     return {
-        "forecasts": digest_of_forecasts(settings, workspace, day),
         **{f"slices {other}": digest_of_slices(workspace, other) for other in days},
         "network": digest_of_network(workspace),
         "city.timezone": settings.city.timezone,

@@ -60,16 +60,22 @@ def worst_hours(judged: Judged, hour_of_slice: np.ndarray, most: int) -> list[in
     return worst_parts(error, hour_of_slice[judged.targets], hours, LEAST_CELLS, most)
 
 
-def segments_behind(judged: Judged, chosen: np.ndarray, segments: int, most: int) -> list[int]:
-    """Return the segments that the largest share of the error of some cells lies on.
+def segments_behind(
+    judged: Judged, chosen: np.ndarray, segments: int, most: int
+) -> dict[int, float]:
+    """Return the segments with the largest shares of the error of some cells, and the shares.
 
     Args:
         judged: all cells.
         chosen: ``[M]`` bool, the cells.
         segments: ``N``.
-        most: how many to return, the one with the largest share first.
+        most: how many to return.
+
+    Returns:
+        Share of the error (0-1) by place of the segment, the largest first.
     """
     error = np.nan_to_num(error_for_ranking(judged)[chosen])
     total = np.bincount(judged.segments[chosen], weights=error, minlength=segments)
     order = np.argsort(-total, kind="stable")[:most]
-    return order[total[order] > 0].tolist()
+    order = order[total[order] > 0]
+    return dict(zip(order.tolist(), (total[order] / total.sum()).tolist(), strict=True))

@@ -32,7 +32,7 @@ def test_shares_of_07_and_01_end_exactly_at_08() -> None:
     window=st.integers(1, 6),
     reach=st.integers(1, 6),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_slice_is_seen_by_two_spans_and_gaps_lie_between(
     slices: int, train: float, validation: float, window: int, reach: int
 ) -> None:

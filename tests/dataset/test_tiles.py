@@ -9,7 +9,7 @@ from roadgraph.dataset.dataset import RoadGraph
 from roadgraph.dataset.tiles import cut_by_place, tiles_of
 from tests.dataset.toy import path_graph
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 def roads_of(links: list[tuple[int, int]], midpoints_m: np.ndarray) -> RoadGraph:

@@ -11,7 +11,7 @@ LABELS = hnp.arrays(np.int8, st.integers(1, 60), elements=st.integers(0, 3))
 
 
 @given(label=LABELS, seed=st.integers(0, 100))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_confusion_accuracy_and_macro_f1_are_those_of_scikit_learn(
     label: np.ndarray, seed: int
 ) -> None:
@@ -28,7 +28,7 @@ def test_confusion_accuracy_and_macro_f1_are_those_of_scikit_learn(
 
 
 @given(label=LABELS, seed=st.integers(0, 100))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_precision_recall_and_f1_by_class_and_macro_are_those_of_scikit_learn(
     label: np.ndarray, seed: int
 ) -> None:
@@ -50,7 +50,7 @@ def test_precision_recall_and_f1_by_class_and_macro_are_those_of_scikit_learn(
 
 # Scores of one decimal, so that many are tied.
 @given(label=LABELS, seed=st.integers(0, 100), decimals=st.sampled_from([1, 6]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_roc_auc_is_that_of_scikit_learn_ties_included(
     label: np.ndarray, seed: int, decimals: int
 ) -> None:

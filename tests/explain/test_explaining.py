@@ -51,7 +51,7 @@ def test_of_a_linear_model_the_contributions_are_its_weights_times_what_is_unusu
     np.testing.assert_allclose(account.values, expected, atol=1e-4)
     assert account.answer == pytest.approx(mean + 0.5 * (observed - mean), rel=1e-5)
     assert account.ordinary == pytest.approx(mean + 0.5 * (typical - mean), rel=1e-5)
-    week = bundle.preparation.history.week[(399 + 12 * np.arange(56)) % 672, 1]
+    week = bundle.preparation.history.week[3::4, 1]  # the last slice of every hour
     assert account.week == pytest.approx(mean + 0.5 * (week.mean() - mean), rel=1e-5)
     assert account.time_of_week == pytest.approx(0.5 * (typical - week.mean()), abs=1e-3)
     assert std > 0
@@ -81,6 +81,10 @@ def test_what_is_explained_is_the_number_that_was_predicted_and_all_of_it(
     assert speed.answer == found.speed_kph == pytest.approx(row["speed"], rel=1e-5)
     assert congestion.answered == found.congestion == row["congestion"]
     assert congestion.answer == pytest.approx(row[f"p_{row['congestion']}"], rel=1e-4)
+    assert found.probabilities is not None
+    assert tuple(found.probabilities) == CONGESTION_CLASSES
+    given = {name: row[f"p_{name}"] for name in CONGESTION_CLASSES}
+    assert found.probabilities == pytest.approx(given, rel=1e-4)
     assert found.slice_start == row["slice_start"]
     for account in found.accounts:
         assert not account.is_rough
@@ -109,7 +113,9 @@ def test_the_temperature_of_unseen_segments_is_theirs(bundle: Bundle) -> None:
 def test_a_class_that_is_not_answered_is_explained_as_what_it_would_be(bundle: Bundle) -> None:
     found = explained(bundle, abstain_below=0.99)
     assert found.abstains
-    assert found.congestion in CONGESTION_CLASSES
+    assert found.congestion == "gridlock"  # which has all the weight
+    assert found.probabilities is not None
+    assert found.probability == found.probabilities["gridlock"] < 0.99
     assert not explained(bundle).abstains
 
 
@@ -128,6 +134,15 @@ def test_a_forecast_of_history_has_no_account(bundle: Bundle) -> None:
     assert row["basis"] == "history"
     assert found.speed_kph == row["speed"]
     assert found.congestion == row["congestion"]
+    assert (found.probabilities, found.probability) == (None, None)
+
+
+def test_the_ordinary_week_does_not_depend_on_the_minute_of_the_asking(bundle: Bundle) -> None:
+    linear = linear_bundle(bundle, {"mean_speed": 0.5})
+    # B was seen in every slice.
+    first, second = (explained(linear, at=END - number * SLICE).accounts[0] for number in (0, 1))
+    assert first.week == second.week
+    assert first.ordinary != second.ordinary
 
 
 def test_the_forecast_of_an_added_segment_is_moved_by_what_was_observed_on_it_and_around(

@@ -37,7 +37,7 @@ def test_of_a_product_from_nothing_both_factors_have_half() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 5, 100]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_contributions_add_up_to_the_difference(seed: int, at_once: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     first, second = (torch.randn(size, generator=generator) for size in ((12, 16), (16,)))

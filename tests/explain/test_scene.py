@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -7,7 +6,7 @@ from roadgraph.explain.question import asked
 from roadgraph.explain.scene import Scene
 from roadgraph.predict.forecaster import Forecaster
 from roadgraph.training.bundle import Bundle
-from tests.explain.toy import with_model
+from tests.explain.toy import linear_bundle, with_model
 from tests.predict.toy import END, NETWORK, SLICES_TABLE
 
 
@@ -28,12 +27,24 @@ def test_of_what_is_heard_the_model_sees_the_same_as_in_the_whole_city(bundle: B
     assert torch.equal(cut.inputs(cut.ordinary), usual[:, :, [2]])
 
 
-def test_the_answers_are_averaged_over_an_ordinary_week(bundle: Bundle) -> None:
-    chosen = scene_of(with_model(bundle, name="mlp"), "B")
+@pytest.mark.parametrize("cells", [1, 50, 20_000])
+def test_the_answers_are_averaged_over_an_ordinary_week(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
+    monkeypatch.setattr(scene, "TILE_TO_ANSWER", cells)
+    chosen = scene_of(linear_bundle(bundle, {"mean_speed": 1.0}), "B")
     assert chosen.grid.observed[-1].all()
-    speed, one = chosen.week([lambda x: x[:, -1, 0, 0], lambda x: torch.ones(len(x))])
-    # The newest slice is the 400th since Monday 00:00; every third hour is every 12th slice.
-    typical = bundle.preparation.history.week[(399 + 12 * np.arange(56)) % 672, 1]
+    windows: list[int] = []
+
+    def read(given: dict[str, torch.Tensor]) -> torch.Tensor:
+        windows.append(len(given["speed"]))
+        return given["speed"][:, 1, 0]
+
+    speed, one = chosen.week([read, lambda given: torch.ones(len(given["speed"]))])
+    assert sum(windows) == 168
+    assert max(windows) == min(cells, 168)
+    # The newest slice of each window is the last of an hour.
+    typical = bundle.preparation.history.week[3::4, 1]
     scaled = (typical - bundle.preparation.mean[0]) / bundle.preparation.std[0]
     assert speed == pytest.approx(scaled.mean(), abs=1e-4)
     assert one == 1

@@ -66,6 +66,33 @@ def test_without_lengths_the_distance_is_unknown_but_next_to_the_segment() -> No
     assert math.isnan(metres)
 
 
+@pytest.mark.parametrize(
+    ("b_m", "d_m", "expected"),
+    [
+        (300.0, 100.0, ("upstream", 2, 100)),
+        (100.0, 300.0, ("downstream", 2, 100)),
+        (200.0, 200.0, ("downstream", 2, 200)),
+        (300.0, np.nan, ("downstream", 2, 300)),
+        (np.nan, 100.0, ("downstream", 2, None)),
+    ],
+)
+def test_on_a_ring_as_many_links_ahead_as_behind_the_nearer_way_in_metres_counts(
+    b_m: float, d_m: float, expected: tuple[str, int, float | None]
+) -> None:
+    corners = [point(0), point(100), point(100, 100), point(0, 100), point(0)]
+    ring = segments_table(
+        {
+            name: (f"n{place}", f"n{(place + 1) % 4}", corners[place : place + 2])
+            for place, name in enumerate("abcd")
+        }
+    )
+    lengths = pd.Series([100.0, b_m, 100.0, d_m])
+    found = relations_of(network_of(ring.assign(length_m=lengths)), "a")
+    assert [found[name][:2] for name in "bd"] == [("downstream", 1), ("upstream", 1)]
+    *way, metres = found["c"]
+    assert (*way, None if math.isnan(metres) else metres) == expected
+
+
 @pytest.mark.parametrize("length_m", [30.0, 300.0])
 def test_of_ways_with_as_many_links_the_shortest_counts(length_m: float) -> None:
     square = segments_table(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from roadgraph.explain.explanation import Account, Explanation
-from roadgraph.explain.words import ORDINARY, Manner, road, sentences
+from roadgraph.explain.words import NOT_THE_LIKELIEST, ORDINARY, Manner, road, sentences
 
 MANNER = Manner(ZoneInfo("Asia/Bangkok"), "km/h")
 ISSUED = pd.Timestamp("2026-01-19T01:00Z")  # Monday, 08:00
@@ -39,6 +39,8 @@ def congestion(values: list[list[float]], ordinary: float = 0.3, **others: Any) 
     return replace(account, quantity="congestion", answered="congested")
 
 
+LIKELIEST = {"gridlock": 0.2, "congested": 0.62, "moderate": 0.1, "free_flow": 0.08}
+
 ALONE: list[list[float]] = [[-6.0, 0, 0]]
 MOVED: list[list[float]] = [
     [-6.0, 0, 0],
@@ -67,7 +69,7 @@ def explanation(*accounts: Account, **others: Any) -> Explanation:
         "is_new": False,
         "speed_kph": 14.0,
         "congestion": "congested",
-        "probability": 0.62,
+        "probabilities": LIKELIEST,
         "abstains": False,
         "heard": heard,
         "accounts": accounts,
@@ -105,7 +107,7 @@ def test_a_class_is_told_in_percentage_points_and_what_was_seen_only_once() -> N
         "What was observed in the 60 minutes before 08:00 makes it 29 percentage points likelier "
         "than that.",
         "R12 itself makes it 17 percentage points likelier. Of this: speed +20, spread of the "
-        "speeds +1, vehicles seen -4 percentage points.",
+        "speeds +1, vehicles seen (more or fewer than the city's average) -4 percentage points.",
         "R13, directly downstream, makes it 12 percentage points likelier.",
         "R90, elsewhere in the city, makes it 1 percentage point less likely.",
         "R11, directly upstream, makes it 1 percentage point likelier.",
@@ -194,6 +196,38 @@ def test_a_class_that_is_not_answered_is_told_as_unsure() -> None:
     )
 
 
+def test_a_class_that_is_not_the_likeliest_is_told_beside_the_likeliest_and_why() -> None:
+    likelier = {"gridlock": 0.41, "congested": 0.28, "moderate": 0.2, "free_flow": 0.11}
+    asked = explanation(congestion([[0.3, 0, 0]]), probabilities=likelier)
+    assert sentences(asked, MANNER)[1] == (
+        "The class answered is congested, with a probability of 28 %. The likeliest class is "
+        "gridlock, with 41 %. It is not chosen, because each probability is multiplied by a weight "
+        "of its class first; the weights were chosen on the validation span, so that rare classes "
+        "are found too."
+    )
+    assert sentences(replace(asked, abstains=True), MANNER)[1] == (
+        "No class is answered, because it would be congested with a probability of 28 % alone. The "
+        f"likeliest class is gridlock, with 41 %. {NOT_THE_LIKELIEST}"
+    )
+    close = {"gridlock": 0.384, "congested": 0.376, "moderate": 0.2, "free_flow": 0.04}
+    assert sentences(replace(asked, probabilities=close), MANNER)[1] == (
+        "The class answered is congested, with a probability of 38 %. The likeliest class is "
+        f"gridlock, with slightly more. {NOT_THE_LIKELIEST}"
+    )
+
+
+def test_of_two_classes_that_are_as_likely_neither_is_the_likelier() -> None:
+    even = {"gridlock": 0.4, "congested": 0.4, "moderate": 0.1, "free_flow": 0.1}
+    asked = explanation(congestion([[0.3, 0, 0]]), probabilities=even)
+    assert sentences(asked, MANNER)[1] == (
+        "The class answered is congested, with a probability of 40 %."
+    )
+
+
+def test_ordinary_counts_of_vehicles_are_told_as_the_citys() -> None:
+    assert "the city's average, not the road's own" in ORDINARY
+
+
 def test_contributions_that_do_not_add_up_are_told_as_rough() -> None:
     told = sentences(explanation(speed(ALONE, gap=-0.5, is_rough=True)), MANNER)
     assert told[-1] == (
@@ -211,7 +245,7 @@ def test_a_late_forecast_says_from_when_it_looks_back() -> None:
 
 def test_what_rests_on_history_is_told_as_typical() -> None:
     old = ISSUED - pd.Timedelta(hours=30)
-    told = sentences(explanation(basis="history", looked_until=old, probability=None), MANNER)
+    told = sentences(explanation(basis="history", looked_until=old, probabilities=None), MANNER)
     assert told == (
         "The forecast of what is typical for R12 (Rama IV Road), from 08:15 to 08:30 on Mon 19 Jan "
         "2026 (30 minutes after 08:00), is 14.0 km/h.",

@@ -160,7 +160,7 @@ LOCAL = pytest.mark.parametrize(
 
 
 @LOCAL
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(5, 40), st.integers(0, 80), st.integers(1, 20), st.integers(0, 1000))
 def test_the_answers_of_the_tiles_are_those_of_the_whole_graph(
     backbone: Backbone, size: Size, segments: int, links: int, tile_segments: int, seed: int

@@ -187,7 +187,7 @@ def cuts(draw: st.DrawFn) -> list[float]:
     return [*(end for end in ends[ends < 580].tolist()), 600.0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(old=cuts(), new=cuts())
 def test_the_way_back_is_the_mirror_of_the_way_there(old: list[float], new: list[float]) -> None:
     first, second = row_of(*old), renamed(row_of(*new))
@@ -198,7 +198,7 @@ def test_the_way_back_is_the_mirror_of_the_way_there(old: list[float], new: list
     assert sorted(mirrored, key=str) == sorted(rows(second, first), key=str)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(old=cuts(), new=cuts())
 def test_shares_never_exceed_a_segment(old: list[float], new: list[float]) -> None:
     found = diff_networks(row_of(*old), renamed(row_of(*new)), TOLERANCE_M)

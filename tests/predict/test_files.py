@@ -64,6 +64,13 @@ def test_without_geometry_a_map_is_refused(table: pa.Table, tmp_path: Path, suff
     assert not path.exists()
 
 
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "out.csv"
+    folder.mkdir()
+    with pytest.raises(SettingsError, match=r"--out .*out\.csv: is a folder; name a \.parquet, "):
+        refuse_file(folder, NETWORK)
+
+
 def test_other_formats_are_refused() -> None:
     formats = r"write a \.parquet, \.csv, \.geojson, \.geoparquet or \.gpkg file"
     with pytest.raises(SettingsError, match=formats):

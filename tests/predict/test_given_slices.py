@@ -67,20 +67,61 @@ def test_a_segment_may_be_called_na_and_must_be_called_something(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("column", "value", "message"),
     [
-        ({"mean_speed": float("nan")}, r"row 0 of the slices of .*bad\.csv .* has no mean_speed"),
-        ({"count_probes": -1}, r"row 0 of .*bad\.csv .* has a negative count_probes \(-1\)"),
-        ({"slice_start": "monday"}, r"slice_start of .*bad\.csv must be times"),
-        ({"quality_score": "good"}, r"slices of .*bad\.csv: table 'slices'.*good"),
+        ("mean_speed", "", "has no mean_speed"),
+        ("mean_speed", "inf", r"has an infinite mean_speed \(inf\)"),
+        ("median_speed", "-inf", r"has an infinite median_speed \(-inf\)"),
+        ("count_probes", -1, r"has a negative count_probes \(-1\)"),
+        ("count_probes", 2.5, "has the count_probes 2.5, which is no whole number"),
+        ("quality_score", "good", "has the quality_score 'good', which is no number"),
     ],
 )
-def test_a_cell_that_cannot_be_used_is_named_with_its_file(
-    tmp_path: Path, change: dict[str, object], message: str
+def test_a_cell_that_cannot_be_used_is_named_with_its_file_and_row(
+    tmp_path: Path, column: str, value: object, message: str
 ) -> None:
     path = tmp_path / "bad.csv"
-    FEW.to_pandas().assign(**change).to_csv(path, index=False)
-    with pytest.raises(DataError, match=message):
+    frame = FEW.to_pandas().astype({column: object})
+    frame.loc[5, column] = value
+    frame.to_csv(path, index=False)
+    with pytest.raises(DataError, match=rf"row 5 of the slices of .*bad\.csv \(from 0\) {message}"):
+        given_slices(path, 15)
+
+
+def test_a_text_that_is_no_time_is_named_with_its_file_and_row(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    frame = FEW.to_pandas().astype({"slice_start": str})
+    frame.loc[5, "slice_start"] = "monday"
+    frame.to_csv(path, index=False)
+    with pytest.raises(
+        DataError,
+        match=r"slice_start of .*bad\.csv must be times such as .*Z; row 5 .* has 'monday'$",
+    ):
+        given_slices(path, 15)
+
+
+def test_a_text_in_a_long_file_is_found(tmp_path: Path) -> None:
+    # pandas reads long files by parts, whose columns may come out of different kinds.
+    rows = 150_000
+    frame = FEW.to_pandas().iloc[[0]].loc[[0] * rows].assign(mean_speed="30.5")
+    frame = frame.reset_index(drop=True)
+    frame.loc[rows - 1, "mean_speed"] = "fast"
+    path = tmp_path / "long.csv"
+    frame.to_csv(path, index=False)
+    with pytest.raises(
+        DataError, match=r"row 149999 of .* has the mean_speed 'fast', which is no n"
+    ):
+        given_slices(path, 15)
+
+
+def test_what_a_text_column_says_is_no_number_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "texts.parquet"
+    frame = FEW.to_pandas().assign(speed_std="1.5")
+    frame.to_parquet(path)
+    assert given_slices(path, 15)["speed_std"].to_pylist() == [1.5] * 9
+    frame.loc[5, "speed_std"] = "nan"
+    frame.to_parquet(path)
+    with pytest.raises(DataError, match=r"row 5 of .*texts\.parquet \(from 0\) has no speed_std"):
         given_slices(path, 15)
 
 
@@ -110,5 +151,5 @@ def test_what_is_no_file_of_slices_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_of_several_kinds_is_refused() -> None:
-    with pytest.raises(DataError, match="holds values of several kinds"):
+    with pytest.raises(DataError, match="segment_id of rows holds values of several kinds"):
         slices_of_rows(FEW.to_pandas().assign(segment_id=["A", 2, *"BCABCAB"]), "rows")

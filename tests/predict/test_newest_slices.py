@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -70,13 +71,30 @@ def test_days_without_a_slice_are_passed_over_to_the_newest_with_one(tmp_path: P
     assert newest_slices(tmp_path, UTC, 15, 4, END + pd.Timedelta(days=60)).equals(FEW)
 
 
-def test_before_the_first_day_there_is_no_history(tmp_path: Path) -> None:
-    write_days(FEW, tmp_path, UTC, 15, {})
-    for at in (MONDAY, MONDAY - pd.Timedelta(days=3)):
-        with pytest.raises(DataError, match=r"no history before .* has slices from 2026-01-05"):
-            newest_slices(tmp_path, UTC, 15, 4, at)
+def test_before_the_first_slice_ended_the_citys_clock_says_from_when_on(tmp_path: Path) -> None:
+    bangkok = ZoneInfo("Asia/Bangkok")
+    write_days(FEW, tmp_path, bangkok, 15, {})  # from 07:00 to 07:45 there
+    first = re.escape("2026-01-05T07:15+07:00")
+    told = f"the first slice of .* ends at {first}; predict from then on \\(--at {first}\\)"
+    for days, asked in ((0, "2026-01-05T07:00"), (3, "2026-01-02T07:00")):
+        at = MONDAY - pd.Timedelta(days=days)
+        with pytest.raises(DataError, match=rf"no history before {asked}\+07:00: {told}"):
+            newest_slices(tmp_path, bangkok, 15, 4, at)
+    table = newest_slices(tmp_path, bangkok, 15, 4, MONDAY + QUARTER)
+    assert span(table) == (MONDAY, MONDAY)
     with pytest.raises(DataError, match="no slices yet"):
         newest_slices(tmp_path / "none", UTC, 15, 4)
+
+
+@pytest.mark.parametrize("at", [None, MONDAY])
+def test_days_that_hold_no_slice_at_all_are_refused(
+    tmp_path: Path, at: pd.Timestamp | None
+) -> None:
+    for day in ("2026-01-20", "2026-01-21"):
+        (tmp_path / day).mkdir()
+        pq.write_table(FEW.slice(0, 0), tmp_path / day / "slices.parquet")
+    with pytest.raises(DataError, match=r"holds no slice: .* from 2026-01-20 to 2026-01-21; add"):
+        newest_slices(tmp_path, UTC, 15, 4, at)
 
 
 def test_slices_between_two_times_are_those_that_begin_then(store: Path) -> None:

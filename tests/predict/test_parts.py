@@ -28,6 +28,17 @@ def with_added(road_class: str = "residential", limit_kph: float = 100.0) -> Net
     return network_of(pd.concat([segments, added], ignore_index=True))
 
 
+def test_free_flow_of_each_segment_is_that_of_the_model_that_answers_for_it(
+    bundle: Bundle,
+) -> None:
+    own = bundle.preparation.statics[:, STATIC_FEATURES.index("free_flow_kph")]
+    np.testing.assert_array_equal(Forecaster.of(bundle, NETWORK).free_flow_kph, own)
+    grown = Forecaster.of(bundle, with_added()).free_flow_kph
+    ids = with_added().segment_ids
+    np.testing.assert_array_equal(grown[[ids.index(name) for name in NETWORK.segment_ids]], own)
+    assert np.isfinite(grown).all()
+
+
 def test_a_network_does_not_differ_from_itself(bundle: Bundle) -> None:
     assert network_difference(bundle, NETWORK) == ""
 

@@ -107,7 +107,7 @@ def table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     return arrived(fixes_table(rows))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MESSY)
 def test_every_fix_is_used_or_has_a_rule_and_every_traversal_is_possible(
     rows: list[dict[str, Any]],
@@ -124,7 +124,7 @@ def test_every_fix_is_used_or_has_a_rule_and_every_traversal_is_possible(
         assert traversals.is_empty()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MESSY)
 def test_any_group_of_whole_vehicles_gives_the_same_rows(rows: list[dict[str, Any]]) -> None:
     fixes = table(rows)

@@ -241,7 +241,7 @@ def outcome(kind: Kind, packed: bytes, chunk_bytes: int = 1 << 24) -> int | None
     after=st.lists(EDITS, max_size=2),
     chunk_bytes=CHUNK_BYTES,
 )
-@settings(max_examples=EXAMPLES * 3 // 4, deadline=None, derandomize=not IS_SEARCH)
+@settings(max_examples=EXAMPLES * 3 // 4, derandomize=not IS_SEARCH)
 def test_every_row_of_a_damaged_text_is_accounted_for_or_the_file_is_named(
     kind: Kind, before: list[Edit], after: list[Edit], chunk_bytes: int
 ) -> None:
@@ -257,7 +257,7 @@ def test_every_row_of_a_damaged_text_is_accounted_for_or_the_file_is_named(
 
 
 @given(edits=st.lists(EDITS, max_size=4), is_zipped=st.booleans(), chunk_bytes=CHUNK_BYTES)
-@settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=not IS_SEARCH)
+@settings(max_examples=EXAMPLES // 4, derandomize=not IS_SEARCH)
 def test_every_row_of_a_damaged_parquet_file_is_accounted_for_or_the_file_is_named(
     edits: list[Edit], is_zipped: bool, chunk_bytes: int
 ) -> None:

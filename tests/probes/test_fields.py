@@ -97,7 +97,7 @@ def test_a_line_longer_than_the_parsers_block_is_read() -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_becomes_of_a_line_does_not_depend_on_those_around_it(
     delimiter: str, data: st.DataObject
 ) -> None:
@@ -120,7 +120,7 @@ def test_what_becomes_of_a_line_does_not_depend_on_those_around_it(
     ),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_the_csv_module_writes_is_read_as_it_was(table: list[list[str]], quoted: bool) -> None:
     out = io.StringIO()
     quoting: Literal[0, 1] = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL

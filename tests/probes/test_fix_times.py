@@ -231,7 +231,7 @@ TEXTS = st.one_of(
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_a_text_means_does_not_depend_on_those_around_it(texts: list[str]) -> None:
     together = read(texts, BANGKOK, zoned=False)
     assert together == [read([text], BANGKOK, zoned=False)[0] for text in texts]

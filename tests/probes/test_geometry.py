@@ -83,7 +83,7 @@ def test_nothing_within_the_radius_is_no_segment() -> None:
     assert np.isnan(away_m[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.floats(-110, 110), st.floats(-110, 110), st.floats(0, 359)),

@@ -72,7 +72,7 @@ def test_a_network_without_geometry_is_refused() -> None:
         TripMatcher(detector_network(), PROBES)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(st.tuples(st.floats(-120, 120), st.floats(-120, 120)), min_size=1, max_size=6),

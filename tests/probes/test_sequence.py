@@ -172,7 +172,7 @@ MESSY = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MESSY)
 def test_a_vehicle_fares_the_same_alone_and_among_others(rows: list[dict[str, Any]]) -> None:
     table = arrived(rows)
@@ -183,7 +183,7 @@ def test_a_vehicle_fares_the_same_alone_and_among_others(rows: list[dict[str, An
     assert pl.concat(alone).sort("row").equals(together)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.booleans(), min_size=40, max_size=80))
 def test_parked_never_looks_beyond_the_end_of_the_slice(stands: list[bool]) -> None:
     east, rows = 50.0, []

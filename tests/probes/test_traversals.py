@@ -149,7 +149,7 @@ def test_an_empty_table_has_the_columns_of_traversals() -> None:
     assert empty_traversals().is_empty()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(1, 119), st.floats(0, 60), st.sampled_from([None, 0.0, 20.0, 80.0])),

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from roadgraph.legend import NO_ANSWER
 from roadgraph.report.error_plots import ERRORS, plot_error_by_hour, plot_error_map
 from roadgraph.report.plots import LINES
-from roadgraph.report.style import NO_ANSWER
 from tests.toy import straight_network
 
 

@@ -10,8 +10,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from shapely.geometry import LineString
 
+from roadgraph.legend import CLASS_COLOURS, NO_ANSWER
 from roadgraph.report import plots
-from roadgraph.report.style import CLASS_COLOURS, NO_ANSWER, new_figure
+from roadgraph.report.style import new_figure
 from roadgraph.settings.roads_and_probes import Side
 from tests.toy import crossroads_network, network_of, point, straight_network, straight_segments
 

@@ -64,7 +64,7 @@ def test_a_request_without_rows_is_refused() -> None:
         slices_of_request(REQUEST.iloc[:0])
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize("value", [float("nan"), None])
 def test_a_cell_without_a_number_is_refused_with_its_row(value: float | None) -> None:
     with pytest.raises(DataError, match=r"row 1 of the slices \(from 0\) has no mean_speed"):
         slices_of_request(REQUEST.assign(mean_speed=pd.Series([30.0, value])))
@@ -92,7 +92,7 @@ def test_a_column_of_several_kinds_is_refused() -> None:
 
 
 def test_a_text_that_is_no_number_is_refused() -> None:
-    with pytest.raises(DataError, match=r"table 'slices': .*fast"):
+    with pytest.raises(DataError, match=r"row 0 .* has the mean_speed 'fast', which is no number"):
         slices_of_request(REQUEST.assign(mean_speed="fast"))
 
 

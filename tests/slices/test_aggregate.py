@@ -149,7 +149,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_every_engine_and_every_order_of_rows_gives_the_same_values(
     rows: list[tuple[object, ...]], random: Any

@@ -91,7 +91,7 @@ def test_cells_are_kept_apart() -> None:
 VEHICLES = st.lists(st.floats(1, 150), min_size=1, max_size=9)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(rows=st.lists(VEHICLES, min_size=1, max_size=6))
 def test_aggregates_of_vehicles_say_what_the_vehicles_say(rows: list[list[float]]) -> None:
     """Each row is the harmonic mean of vehicles of one speed, so that nothing is lost."""

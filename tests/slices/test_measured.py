@@ -794,7 +794,7 @@ ROWS = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(rows=st.lists(ROWS, min_size=1, max_size=12), junk=st.lists(st.text('A,"x\n', max_size=9)))
 def test_the_account_always_adds_up(
     rows: list[tuple[str | None, str, str, str]], junk: list[str], tmp_path_factory: Any

@@ -41,7 +41,7 @@ def test_the_temperature_of_probabilities_is_that_of_their_logits() -> None:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), factor=st.sampled_from([0.9, 1.1]))
 def test_no_other_temperature_has_a_lower_log_loss(seed: int, factor: float) -> None:
     rng = np.random.default_rng(seed)

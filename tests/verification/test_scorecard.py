@@ -11,9 +11,10 @@ import pytest
 from roadgraph.errors import DataError
 from roadgraph.network.network import Network
 from roadgraph.quality.report import write_quality
+from roadgraph.schema import utc_times
 from roadgraph.settings import Settings
 from roadgraph.verification import worst
-from roadgraph.verification.courses import COURSE
+from roadgraph.verification.courses import COURSE, COURSE_OF_CITY
 from roadgraph.verification.parts_of_day import FIGURES, HORIZON, SEGMENT
 from roadgraph.verification.record import record_of
 from roadgraph.verification.scorecard import Scorecard, newest_day_to_judge, scorecard_of
@@ -101,6 +102,8 @@ def test_the_course_of_the_city_is_the_mean_of_the_judged_cells(scorecard: Score
     np.testing.assert_allclose(observed[::2], waves(1)[::2].mean(axis=1), rtol=1e-6)
     assert np.isnan(observed[1::2]).all()
     assert set(scorecard.course[FORECAST].dropna()) == {30.0}
+    # A mean of the segments' quantiles is no quantile of their mean.
+    assert list(scorecard.course.columns) == list(COURSE_OF_CITY)
 
 
 def test_the_worst_hours_name_the_segments_that_the_error_lies_on(scorecard: Scorecard) -> None:
@@ -112,7 +115,10 @@ def test_the_worst_hours_name_the_segments_that_the_error_lies_on(scorecard: Sco
     found = scorecard.worst_hours[0]
     assert len(scorecard.worst_hours) == 2
     assert pd.Timestamp(found.name) == begin
-    assert found.segments[0] == "ABC"[int(error[hour].mean(axis=0).argmax())]
+    of_segment = error[hour].sum(axis=0)
+    expected = {"ABC"[place]: of_segment[place] / of_segment.sum() for place in range(3)}
+    assert found.segments == pytest.approx(expected, rel=1e-5)
+    assert [*found.segments] == sorted(expected, key=lambda name: -expected[name])
 
 
 def test_an_answer_that_was_held_back_is_a_class_but_no_sure_one(scorecard: Scorecard) -> None:
@@ -120,6 +126,22 @@ def test_an_answer_that_was_held_back_is_a_class_but_no_sure_one(scorecard: Scor
     assert scorecard.confusion.sum() == 48 * 2 * 3
     sure = scorecard.reliability[scorecard.reliability["horizon_min"] == 0]
     assert sure["cells"].sum() == 48 * 2 * 2
+    assert scorecard.held_back == 48 * 2  # all of C's
+
+
+def test_gains_are_those_of_the_table_of_horizons(scorecard: Scorecard) -> None:
+    assert [(each.horizon_min, each.figure, each.hours) for each in scorecard.gains] == [
+        (15, "speed_mae_kph", 24),
+        (15, "macro_f1", 24),
+        (30, "speed_mae_kph", 24),
+        (30, "macro_f1", 24),
+    ]
+    rows = scorecard.table(HORIZON).set_index(["part", "model"])
+    for each in scorecard.gains:
+        figures = rows[each.figure][str(each.horizon_min)]
+        assert each.own == pytest.approx(figures[FORECAST], rel=1e-6)
+        assert each.other == pytest.approx(figures[each.baseline], rel=1e-6)
+        assert each.low <= each.gain <= each.high
 
 
 def test_a_network_without_geometry_has_neither_map_nor_districts(
@@ -160,6 +182,35 @@ def test_a_day_whose_forecasts_cannot_be_judged_has_a_reason(tmp_path: Path) -> 
     assert found.reason.startswith("no forecast of 2026-01-06 can be judged (judged 0")
     assert found.counts["seen"] == 3
     assert found.scores.empty
+
+
+def test_forecasts_in_hindsight_are_counted_and_those_that_do_not_say(tmp_path: Path) -> None:
+    settings, workspace = city(tmp_path)
+    write_day(settings, MONDAY, 40.0)
+    write_day(settings, TUESDAY, 40.0)
+    for time, hindsight in (("07:00", False), ("07:15", True), ("07:30", None)):
+        said = forecast(f"2026-01-06T{time}", [[30.0] * 3], [["moderate"] * 3])
+        put(settings, said, hindsight=hindsight)
+    found = scorecard_of(settings, NETWORK, workspace, TUESDAY)
+    assert (found.counts["judged"], found.hindsight) == (9, 6)
+
+
+def test_the_course_of_a_segment_has_slices_of_the_length_of_now_alone(tmp_path: Path) -> None:
+    settings, workspace = city(tmp_path, report={"worst": 3})
+    write_day(settings, MONDAY, 40.0)
+    write_day(settings, TUESDAY, 40.0)
+    for time in pd.date_range("2026-01-06T07:00", periods=20, freq="15min"):
+        put(settings, forecast(str(time), [[30.0] * 3], [["moderate"] * 3]))
+    # 15 minutes ahead of 12:00, but of a slice of 30 minutes that begins at 11:45.
+    early = utc_times(pd.DatetimeIndex(["2026-01-06T04:45Z"] * 3))
+    long = forecast("2026-01-06T12:00", [[9.0] * 3], [["moderate"] * 3], slice_start=early)
+    put(settings, long)
+    found = scorecard_of(settings, NETWORK, workspace, TUESDAY)
+    assert found.counts["other_length"] == 3
+    assert {len(each.course) for each in found.worst_segments} == {96}
+    assert {speed for each in found.worst_segments for speed in each.course[FORECAST].dropna()} == {
+        30.0
+    }
 
 
 def test_the_newest_day_to_judge_is_over_observed_and_was_forecast(
@@ -206,3 +257,6 @@ def test_the_record_says_what_is_not_stored_and_what_makes_it(tmp_path: Path) ->
     assert record.reference == "2026-01-05 (workday)"
     assert {each.name for each in record.drift} >= {"mean_speed", "coverage by segment"}
     assert set(record.errors["day"]) == {TUESDAY}
+    assert record.outdated == ()
+    write_day(settings, MONDAY, waves(0, 0.5))
+    assert record_of(settings, workspace, TUESDAY).outdated == (TUESDAY,)

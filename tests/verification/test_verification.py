@@ -11,6 +11,7 @@ from roadgraph.settings import Settings
 from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
 from roadgraph.verification.verification import (
     Verification,
+    outdated_verifications,
     read_verification,
     stale_verification,
     verified_days,
@@ -74,7 +75,13 @@ def test_the_forecast_and_the_baselines_are_judged_on_the_same_observed_cells(
     assert figure(found, "log_loss")[FORECAST, 15] == pytest.approx(-np.log(0.7))
     assert figure(found, "interval_coverage")[FORECAST, 30] == 1
     assert figure(found, "cells")[HISTORICAL_AVERAGE, 30] == 2
-    assert found.counts == {"judged": 3, "unobserved": 3, "seen": 0, "strangers": 0}
+    assert found.counts == {
+        "judged": 3,
+        "unobserved": 3,
+        "seen": 0,
+        "strangers": 0,
+        "other_length": 0,
+    }
     assert found.models == {"mlp-simple (version 1)": 3}
     assert found.figures["speed_mae_kph"] == 3.25
 
@@ -136,7 +143,13 @@ def test_a_model_is_not_judged_on_time_that_it_was_made_from(
     until = "2026-01-06T00:15:00+00:00"
     put(settings, SAID, seen_until=until)
     found = verify_day(settings, NETWORK, workspace, TUESDAY)
-    assert found.counts == {"judged": 0, "unobserved": 3, "seen": 3, "strangers": 0}
+    assert found.counts == {
+        "judged": 0,
+        "unobserved": 3,
+        "seen": 3,
+        "strangers": 0,
+        "other_length": 0,
+    }
     put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3]), seen_until=until)
     assert verify_day(settings, NETWORK, workspace, TUESDAY).counts["judged"] == 2
 
@@ -174,7 +187,8 @@ def test_a_day_of_which_all_was_learned_is_empty_and_says_so(
     found = verify_day(settings, NETWORK, workspace, TUESDAY)
     assert found.scores.empty
     assert found.reason == (
-        "no forecast of 2026-01-06 can be judged (judged 0, unobserved 3, seen 3, strangers 0)"
+        "no forecast of 2026-01-06 can be judged (judged 0, unobserved 3, seen 3, strangers 0, "
+        "other length 0)"
     )
     assert found.figures == {"reason": found.reason}
 
@@ -186,7 +200,30 @@ def test_segments_that_the_network_does_not_have_are_counted(
     names = ["A", "B", "Z"]
     put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3], segment_id=names))
     found = verify_day(settings, NETWORK, workspace, TUESDAY)
-    assert found.counts == {"judged": 2, "unobserved": 0, "seen": 0, "strangers": 1}
+    assert found.counts == {
+        "judged": 2,
+        "unobserved": 0,
+        "seen": 0,
+        "strangers": 1,
+        "other_length": 0,
+    }
+
+
+def test_forecasts_of_slices_of_another_length_are_left_out_and_counted(
+    observed: tuple[Settings, Workspace],
+) -> None:
+    settings, workspace = observed
+    # 15 minutes ahead of 07:15 until 07:30, but from 07:00 on: a slice of half an hour.
+    starts = utc_times(pd.DatetimeIndex(["2026-01-06T00:00Z"] * 3))
+    long = forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3], slice_start=starts)
+    put(settings, long)
+    found = verify_day(settings, NETWORK, workspace, TUESDAY)
+    assert found.counts["other_length"] == 3
+    assert found.reason.endswith("(judged 0, unobserved 0, seen 0, strangers 0, other length 3)")
+    put(settings, SAID)
+    found = verify_day(settings, NETWORK, workspace, TUESDAY)
+    assert (found.counts["judged"], found.counts["other_length"]) == (3, 3)
+    assert figure(found, "speed_mae_kph")[FORECAST, 15] == 2
 
 
 def test_forecasts_by_history_models_and_new_segments_have_rows_of_their_own(
@@ -306,6 +343,20 @@ def test_a_verification_is_stale_when_something_it_rests_on_changes(
     assert stale_verification(settings, workspace, TUESDAY) == ("forecasts changed",)
     write_day(settings, MONDAY, tuesday())
     assert "slices 2026-01-05 changed" in stale_verification(settings, workspace, TUESDAY)
+
+
+def test_other_data_or_settings_make_a_verification_outdated_and_forecasts_do_not(
+    observed: tuple[Settings, Workspace],
+) -> None:
+    settings, workspace = observed
+    put(settings, SAID)
+    write_verification(settings, NETWORK, workspace, TUESDAY)
+    put(settings, forecast("2026-01-06T07:15", [[25.0] * 3], [["moderate"] * 3]))
+    assert outdated_verifications(settings, workspace, [TUESDAY]) == []
+    longer = replace(settings, pipeline=replace(settings.pipeline, training_days=9))
+    assert outdated_verifications(longer, workspace, [TUESDAY]) == [TUESDAY]
+    write_day(settings, MONDAY, tuesday())
+    assert outdated_verifications(settings, workspace, [TUESDAY]) == [TUESDAY]
 
 
 def test_a_damaged_verification_is_stale_and_refused(tmp_path: Path) -> None:

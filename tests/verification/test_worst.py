@@ -46,7 +46,11 @@ def test_segments_and_hours_are_ranked_by_the_forecasts_error(
     cells = judged([1.0, 2.0, 8.0, 9.0], segments=[2, 2, 0, 0], targets=[0, 3, 1, 2])
     assert worst_segments(cells, 3, 5) == [0, 2]
     assert worst_hours(cells, np.array([0, 0, 1, 1]), 5) == [1, 0]
-    assert segments_behind(cells, cells.targets >= 2, 3, 2) == [0, 2]
+    # Of the 11 km/h of the slices 2 and 3 lie 9 on the segment 0.
+    found = segments_behind(cells, cells.targets >= 2, 3, 2)
+    assert [*found] == [0, 2]
+    assert [*found.values()] == pytest.approx([9 / 11, 2 / 11])
+    assert segments_behind(cells, cells.targets >= 2, 3, 1) == {0: pytest.approx(9 / 11)}
 
 
 def test_without_speeds_wrong_classes_are_the_error() -> None:
@@ -56,4 +60,5 @@ def test_without_speeds_wrong_classes_are_the_error() -> None:
 
 def test_segments_without_an_error_are_behind_nothing() -> None:
     cells = judged([0.0, 4.0, 0.0], segments=[0, 1, 2], targets=[0] * 3)
-    assert segments_behind(cells, np.ones(3, dtype=bool), 4, 3) == [1]
+    assert segments_behind(cells, np.ones(3, dtype=bool), 4, 3) == {1: 1.0}
+    assert segments_behind(cells, cells.segments == 0, 4, 3) == {}

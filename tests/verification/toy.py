@@ -70,13 +70,16 @@ def put(
     version: str = "1",
     seen_until: str = LEARNED_UNTIL,
     issued_at: pd.Timestamp | None = None,
+    hindsight: bool | None = False,
 ) -> None:
-    """Put a forecast into the store."""
-    manifest = {
+    """Put a forecast into the store; with None its manifest says nothing of hindsight."""
+    manifest: dict[str, Any] = {
         "model": {"title": "mlp-simple", "version": version},
         "seen_until": seen_until,
         "depends_on": {},
     }
+    if hindsight is not None:
+        manifest["hindsight"] = hindsight
     zone = city_zone(settings.city.timezone)
     write_forecast(Workspace.of(settings).forecasts, zone, table, manifest, issued_at)
 

@@ -61,13 +61,16 @@ async function readForecasts() {
     rushHour: (i, h) => (
       arrays.p_rush_hour ? scaled(arrays.p_rush_hour[i * H + h], PROBABILITY_STEP) : null),
     fromHistory: (i, h) => Boolean(arrays.history_basis && arrays.history_basis[i * H + h]),
+    /** Whether the segment has a row at any horizon of issue `i`. */
+    answered: (i, n) => header.horizons_min.some((_, h) => (
+      ["congestion", "speed"].some((name) => arrays[name] && arrays[name][place(i, h, n)] !== NONE))),
     seen: (i, n) => Boolean(arrays.seen && arrays.seen[i * N + n]),
     /** Minutes since the newest observation at the time of issue, or null. */
     age: (i, n) => {
       const age = arrays.age_min ? arrays.age_min[i * N + n] : NEVER_SEEN_MIN;
       return age === NEVER_SEEN_MIN ? null : age;
     },
-    freeFlow: (n) => scaled(arrays.free_flow_kph[n], 1),
+    freeFlow: (n) => (arrays.free_flow_kph ? scaled(arrays.free_flow_kph[n], 1) : null),
     limit: (n) => scaled(arrays.limit_kph[n], 1),
     /** What was observed in the slice that the forecast is for, or null. */
     truth: (i, h, n) => observedAt(truthSlice(i, h), n),

@@ -18,6 +18,7 @@ from roadgraph.report.map_page.forecasts import (
     Issue,
     IssuedForecasts,
     issue_of,
+    refuse_lengths,
     refuse_strangers,
     stacked,
 )
@@ -26,12 +27,19 @@ from roadgraph.report.map_page.header import (
     classes_of,
     congestion_rule,
     flattered_note,
+    hindsight_note,
     notes_of,
     times_of,
     too_large_note,
 )
 from roadgraph.report.map_page.history import MapHistory, history_of
-from roadgraph.report.map_page.lines import bounds_of, line_arrays, origin_of, road_arrays
+from roadgraph.report.map_page.lines import (
+    KPH_STEP,
+    bounds_of,
+    line_arrays,
+    origin_of,
+    road_arrays,
+)
 from roadgraph.report.map_page.packing import packed, quantised, speed_step_kph
 from roadgraph.report.map_page.page import MapPage
 from roadgraph.schema import SLICES
@@ -84,6 +92,7 @@ def map_page_of(
     history: pa.Table,
     made: pd.Timestamp,
     attribution: str = "",
+    free_flow_kph: np.ndarray | None = None,
 ) -> MapPage:
     """Return the map page of one forecast or several.
 
@@ -101,9 +110,11 @@ def map_page_of(
             :func:`~roadgraph.report.map_page.history.slices_around` reads; may be empty.
         made: when, knowing its zone.
         attribution: whom the road map is owed to, for the page's foot.
+        free_flow_kph: ``[N]`` that the classes go by; None where it is not known.
 
     Raises:
-        DataError: as :func:`refuse_map`; predictions or slices that are damaged.
+        DataError: as :func:`refuse_map`; predictions or slices that are damaged; predictions for
+            slices of several lengths.
     """
     refuse_map(settings, network)
     if isinstance(predictions, pa.Table):
@@ -112,7 +123,7 @@ def map_page_of(
         forecasts = IssuedForecasts.of_files(predictions)
     if not forecasts.times:
         raise _nothing(settings.city.name)
-    return _Pages(settings, network, forecasts, history, made, attribution).best()
+    return _Pages(settings, network, forecasts, history, made, attribution, free_flow_kph).best()
 
 
 def _nothing(city: str) -> DataError:
@@ -133,6 +144,7 @@ class _Pages:
         history: pa.Table,
         made: pd.Timestamp,
         attribution: str,
+        free_flow_kph: np.ndarray | None,
     ) -> None:
         """Take what every page has."""
         self.settings = settings
@@ -142,6 +154,8 @@ class _Pages:
         self.origin = origin_of(network)
         self.ids = pa.array(network.segment_ids)
         self.roads, road_classes = road_arrays(network)
+        if free_flow_kph is not None:
+            self.roads["free_flow_kph"] = quantised(free_flow_kph, KPH_STEP)
         self.about = {
             "city": settings.city.name,
             "segments": len(self.ids),
@@ -187,6 +201,7 @@ class _Pages:
     def page(self, places: tuple[int, ...], detail: Detail, too_large: bool = False) -> MapPage:
         """Return the page of the times of issue at some places."""
         issues = [self.issue(place) for place in places]
+        refuse_lengths(issues)
         history = history_of(self.observations, issues)
         history = history.thinned(detail.history_every(issues[0].slice_minutes))
         fastest_kph = [issue.fastest_kph for issue in issues]
@@ -197,11 +212,13 @@ class _Pages:
             **_with_seen(stacked(issues, step_kph), issues, history),
             "observed": quantised(history.speed_kph, step_kph),
             "target_slice": history.target_slice,
-            "last_slice": history.last_slice,
         }
         data, described = packed(arrays)
         there_are = len(self.forecasts.times)
         notes = notes_of(self.settings, issues, there_are, history, detail, step_kph)
+        late = sum(issue.issued_at in self.forecasts.hindsight for issue in issues)
+        if late:
+            notes.insert(0, hindsight_note(late, len(issues)))
         flattered = sum(issue.issued_at in self.forecasts.flattered for issue in issues)
         if flattered:
             notes.insert(0, flattered_note(flattered, len(issues)))
@@ -213,7 +230,6 @@ class _Pages:
             "title": title,
             **self.about,
             **times_of(issues, history, self.made, self.zone),
-            "model": ", ".join(issues[-1].models),
             "models": sorted({model for issue in issues for model in issue.models}),
             "speed_step_kph": step_kph,
             "notes": notes,

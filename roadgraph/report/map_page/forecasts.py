@@ -20,6 +20,9 @@ from roadgraph.schema import BASES, CONGESTION_CLASSES, PREDICTIONS, read_whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
+
+    Metadata = Mapping[bytes, bytes] | None
 
 PROBABILITIES = tuple(f"p_{name}" for name in CONGESTION_CLASSES)
 SPEEDS = ("speed", "speed_p10", "speed_p90")
@@ -35,11 +38,13 @@ class IssuedForecasts:
         times: of issue in UTC, rising.
         read: gives the rows of one of them, the columns of ``schema.PREDICTIONS``.
         flattered: those of ``times`` that the model which forecast was made from.
+        hindsight: those of which the store says that there were fixes of later already.
     """
 
     times: tuple[pd.Timestamp, ...]
     read: Callable[[pd.Timestamp], pa.Table]
     flattered: frozenset[pd.Timestamp] = frozenset()
+    hindsight: frozenset[pd.Timestamp] = frozenset()
 
     @classmethod
     def of_table(cls, table: pa.Table) -> IssuedForecasts:
@@ -66,7 +71,8 @@ class IssuedForecasts:
         def read(time: pd.Timestamp) -> pa.Table:
             return rows.slice(*spans[time])
 
-        return cls(times, read, _flattered(dict.fromkeys(times, table.schema.metadata)))
+        metadata = dict.fromkeys(times, table.schema.metadata)
+        return cls(times, read, _flattered(metadata), _hindsight(metadata))
 
     @classmethod
     def of_files(cls, files: Mapping[pd.Timestamp, Path]) -> IssuedForecasts:
@@ -84,7 +90,9 @@ class IssuedForecasts:
             rows = read_whole(path, ["horizon_min"])
             if len(rows):
                 metadata[time] = rows.schema.metadata
-        return cls(tuple(metadata), lambda time: read_forecast(files[time]), _flattered(metadata))
+        times = tuple(metadata)
+        known = _flattered(metadata), _hindsight(metadata)
+        return cls(times, lambda time: read_forecast(files[time]), *known)
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ def issue_of(table: pa.Table, segment_ids: pa.Array, city: str) -> Issue:
     return Issue(
         _issued_at(table),
         tuple(horizons.tolist()),
-        _slice_minutes(table),
+        slice_minutes_of(table),
         tuple(sorted(filter(None, table["model"].unique().to_pylist()))),
         _cells(table, cell, shape),
         _by_horizon(table, step, shape[0]),
@@ -189,6 +197,21 @@ def refuse_strangers(table: pa.Table, place: np.ndarray, city: str) -> None:
         f"in that of '{city}' (such as {shown}); name the city that they were made for "
         "(city=...), or forecast again: roadgraph predict"
     )
+
+
+def refuse_lengths(issues: Sequence[Issue]) -> None:
+    """Refuse forecasts for slices of several lengths on one page.
+
+    Raises:
+        DataError: they are.
+    """
+    minutes = sorted({issue.slice_minutes for issue in issues})
+    if len(minutes) > 1:
+        raise DataError(
+            f"the forecasts of this day are for slices of {' and '.join(map(str, minutes))} "
+            "minutes, so slices.minutes has changed between them; show another day (--day), or "
+            "forecast again: roadgraph run"
+        )
 
 
 def stacked(issues: Sequence[Issue], step_kph: float) -> dict[str, np.ndarray]:
@@ -232,23 +255,36 @@ def horizons_of(issues: Sequence[Issue]) -> list[int]:
 
 
 def _flattered(
-    metadata: Mapping[pd.Timestamp, Mapping[bytes, bytes] | None],
+    metadata: Mapping[pd.Timestamp, Metadata],
 ) -> frozenset[pd.Timestamp]:
     """Return the times of issue before that until which the forecast's model was made."""
     found = set()
     for time, told in metadata.items():
-        manifest = json.loads((told or {}).get(MANIFEST_KEY, b"{}"))
-        seen_until = manifest.get("seen_until") or (told or {}).get(SEEN_UNTIL, b"").decode()
+        seen_until = _manifest(told).get("seen_until") or (told or {}).get(SEEN_UNTIL, b"").decode()
         if seen_until and time < pd.Timestamp(seen_until):
             found.add(time)
     return frozenset(found)
+
+
+def _hindsight(metadata: Mapping[pd.Timestamp, Metadata]) -> frozenset[pd.Timestamp]:
+    return frozenset(time for time, told in metadata.items() if _manifest(told).get("hindsight"))
+
+
+def _manifest(metadata: Metadata) -> dict[str, Any]:
+    """Return what the store has written down of a forecast; of other files nothing."""
+    return dict(json.loads((metadata or {}).get(MANIFEST_KEY, b"{}")))
 
 
 def _issued_at(table: pa.Table) -> pd.Timestamp:
     return pd.Timestamp(table["issued_at"][0].as_py())
 
 
-def _slice_minutes(table: pa.Table) -> int:
+def slice_minutes_of(table: pa.Table) -> int:
+    """Return how long the slices are that the rows of one time of issue are for, in minutes.
+
+    Raises:
+        DataError: they are of several lengths.
+    """
     ahead = pc.subtract(table["slice_start"], table["issued_at"]).cast(pa.int64()).to_numpy()
     minutes = np.unique(table["horizon_min"].to_numpy() - ahead // 60_000_000)
     if len(minutes) > 1:

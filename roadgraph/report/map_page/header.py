@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from roadgraph.calendar import time_of_day
 from roadgraph.errors import DataError
+from roadgraph.legend import CLASS_COLOURS, CLASS_TITLES
+from roadgraph.probes.distance import METRES_PER_DEGREE
 from roadgraph.report.map_page.forecasts import horizons_of
 from roadgraph.report.map_page.lines import GRID
 from roadgraph.report.map_page.packing import NONE, PROBABILITY_STEP
-from roadgraph.report.plots import KM_PER_DEGREE
-from roadgraph.report.style import CLASS_COLOURS, CLASS_TITLES
 from roadgraph.schema import CONGESTION_CLASSES
 from roadgraph.units import KPH_PER
 
@@ -139,7 +139,7 @@ def notes_of(
     factor = KPH_PER[unit]
     notes.append(
         f"Lines are simplified by up to {detail.tolerance_m:g} m, and their points lie on a grid "
-        f"of {1000 * GRID * KM_PER_DEGREE:.1f} m. Probabilities are rounded to "
+        f"of {GRID * METRES_PER_DEGREE:.1f} m. Probabilities are rounded to "
         f"{100 * PROBABILITY_STEP:g} %, speeds to {step_kph / factor:.2g} {unit}; none is shown "
         f"above {fastest_kph / factor:.0f} {unit}."
     )
@@ -151,6 +151,14 @@ def flattered_note(flattered: int, issues: int) -> str:
     return (
         f"{flattered} of {issues} times of issue are times that the model was made from: its error "
         "there flatters it, and no scorecard counts it."
+    )
+
+
+def hindsight_note(late: int, issues: int) -> str:
+    """Return the sentence about forecasts that were worked out when more was known."""
+    return (
+        f"{late} of {issues} times of issue were forecast afterwards: they look at no later slice, "
+        "but speeds of trips that were under way then rest on how these went on."
     )
 
 

@@ -146,7 +146,7 @@ function layersOf(data) {
 function congestionLayer(data) {
   return classLayer({
     name: "congestion", title: "Congestion",
-    about: data.header.congestion_rule ? `${capital(data.header.congestion_rule)}.` : "The class that is most likely.",
+    about: data.header.congestion_rule ? `${capital(data.header.congestion_rule)}.` : "The class that the model answers.",
     missing: data.has("congestion") ? "" : "the model gives no classes",
     classes: data.header.classes,
     answer: data.congestion,
@@ -170,8 +170,9 @@ function gridlockLayer(data) {
 function shareLayer(data) {
   return rampLayer({
     name: "relative-speed", title: "Speed, share of free flow",
-    about: "Forecast speed over the segment's free-flow speed.",
-    missing: data.has("speed") ? "" : "the model gives no speeds",
+    about: "Forecast speed over the segment's free-flow speed, by which its classes go.",
+    missing: !data.has("speed") ? "the model gives no speeds"
+      : data.has("free_flow_kph") ? "" : "free flow is not known: no day before was observed",
     ramp: "viridis",
     value: (i, h, n) => {
       const speed = data.speed(i, h, n), free = data.freeFlow(n);
@@ -249,6 +250,7 @@ function observedLayer(data) {
     ],
     answer: (i, h, n) => {
       if (data.seen(i, n)) return 0;
+      if (!data.answered(i, n)) return null; // nothing is told of it then
       const age = data.age(i, n);
       const found = age === null ? -1 : ages.findIndex((limit) => age <= limit);
       return found < 0 ? ages.length + 1 : found + 1;

@@ -60,7 +60,7 @@ def road_arrays(network: Network) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return what does not change of each segment, and the classes of roads that there are.
 
     Returns:
-        ``length_m``, ``road_class``, ``limit_kph``, ``free_flow_kph`` ``[N]``, ``ids_text`` and
+        ``length_m``, ``road_class``, ``limit_kph`` ``[N]``, ``ids_text`` and
         ``names_text``; the classes' names, in whose order ``road_class`` counts.
     """
     segments = network.segments
@@ -71,7 +71,6 @@ def road_arrays(network: Network) -> tuple[dict[str, np.ndarray], list[str]]:
         "length_m": length_m.astype(np.float32),
         "road_class": place.astype(np.min_scalar_type(len(classes))),
         "limit_kph": quantised(segments["speed_limit_kph"].to_numpy(np.float64), KPH_STEP),
-        "free_flow_kph": quantised(segments["free_flow_kph"].to_numpy(np.float64), KPH_STEP),
         "ids_text": joined(network.segment_ids),
         "names_text": joined(names.astype(object).where(names.notna(), "").tolist()),
     }

@@ -113,11 +113,11 @@ class MapPage {
     const horizon = this.data.header.horizons_min.indexOf(Number(asked.get("minutes")));
     if (layer) byId(`layer-${layer.name}`).checked = true;
     if (layer || horizon >= 0) {
-      this.show({ layer: layer ?? this.layer, horizon: Math.max(horizon, 0) });
+      this.show({ layer: layer ?? this.layer, horizon: horizon >= 0 ? horizon : this.horizon });
     }
     const segment = asked.get("segment");
     if (this.places.has(segment)) this.search.take(this.places.get(segment));
-    else if (segment) this.search.look(segment, true);
+    else if (segment) this.search.offer(segment);
   }
 
   // -- layers ---------------------------------------------------------------------------------
@@ -183,11 +183,12 @@ class MapPage {
   chartCaption() {
     const { data } = this;
     const range = data.has("speed_p10") ? ` with its ${data.header.interval} range` : "";
-    return capital([
+    const shown = [
       data.T ? "speeds observed in the last day (dots)" : "",
       data.has("speed") ? `forecast${range}` : "",
-      "free flow (dashed); the time ahead is stretched",
-    ].filter(Boolean).join(", "));
+      data.has("free_flow_kph") ? "free flow (dashed)" : "",
+    ].filter(Boolean).join(", ");
+    return `${capital(shown)}; the time ahead is stretched`;
   }
 
   // -- the rest -----------------------------------------------------------------------------
@@ -212,7 +213,7 @@ class MapPage {
     const fact = (name, text) => (text ? [element("dt", "", name), element("dd", "", text)] : []);
     byId("about-facts").append(
       ...fact("City", header.city),
-      ...fact("Model", header.model),
+      ...fact(header.models.length > 1 ? "Models" : "Model", header.models.join(", ")),
       ...fact("Made", header.made.slice(0, 16).replace("T", " ")),
       ...fact("Times", `${header.timezone}, forecasts of ${header.slice_minutes} minutes`),
       ...fact("Segments", this.data.N.toLocaleString("en")),

@@ -117,6 +117,12 @@ class SearchBox {
     byId("search").removeAttribute("aria-activedescendant");
   }
 
+  /** Write `text`, which is no segment's id, into the field and list what is like it. */
+  offer(text) {
+    byId("search").value = text;
+    this.look(text, false);
+  }
+
   option(n, k) {
     const { ids, names } = this.data;
     const option = element("li", "", element("span", "", names[n] || ids[n]));

@@ -1,9 +1,10 @@
 // Numbers and sentences as people read them, and the elements that hold them.
 
+/** A probability from the page was rounded, so 0 and 1 stand for nearly. */
 const percent = (p) => {
   const rounded = Math.round(100 * p);
-  if (rounded === 0 && p > 0) return "<1 %";
-  return rounded === 100 && p < 1 ? ">99 %" : `${rounded} %`;
+  if (rounded === 0) return "<1 %";
+  return rounded === 100 ? ">99 %" : `${rounded} %`;
 };
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -34,7 +35,8 @@ function ageText(minutes) {
 
 function targetText(data, i, h) {
   const { from, to } = data.header.targets[i][h];
-  return `Forecast for ${from} to ${to}, ${data.header.horizons_min[h]} minutes ahead`;
+  const minutes = data.header.horizons_min[h];
+  return minutes === 0 ? `Estimate for ${from} to ${to}` : `Forecast for ${from} to ${to}, ${minutes} minutes ahead`;
 }
 
 function roadText(data, n) {
@@ -83,6 +85,18 @@ function classLine(data, facts, colourOfClass) {
   const line = element("p", "answer", [swatch(colourOfClass(place)), element("strong", "", title)]);
   if (p !== undefined && p !== null) line.append(` ${percent(p)}`);
   return line;
+}
+
+/** Return a line that says so where the class answered is not the likeliest, else null. */
+function likelierLine(data, facts) {
+  const known = data.header.classes.filter(({ name }) => Number.isFinite(facts.probabilities[name]));
+  if (facts.congestion === null || !known.length) return null;
+  const likeliest = known.reduce((best, each) => (
+    facts.probabilities[each.name] > facts.probabilities[best.name] ? each : best));
+  const gap = facts.probabilities[likeliest.name] - facts.probabilities[facts.congestion];
+  if (!(gap > PROBABILITY_STEP)) return null; // within what rounding does
+  return element("p", "soft", `${capital(likeliest.title)} is likelier; the model weighs the classes, `
+    + "so that rare ones are found.");
 }
 
 function speedLine(data, facts) {
@@ -141,11 +155,13 @@ function cardLines(data, i, h, n, colourOfClass) {
   if (Object.values(facts.probabilities).some((p) => p !== null)) {
     lines.push(probabilityBars(data, facts, colourOfClass));
   }
+  const likelier = likelierLine(data, facts);
+  if (likelier) lines.push(likelier);
   if (facts.speedKph !== null) lines.push(speedLine(data, facts));
   if (facts.congestion === null && facts.speedKph === null) {
     lines.push(element("p", "soft", "The model gives no answer for this segment."));
   } else if (facts.speedKph !== null) lines.push(truthLine(data, facts, i, h));
-  if (data.has("age_min") || data.has("seen")) {
+  if (facts.seen || data.answered(i, n)) {
     lines.push(element("p", "soft", facts.seen
       ? "Observed right before the time of issue" : capital(ageText(facts.ageMin))));
   }

@@ -108,14 +108,17 @@ def page_of_scorecard(
             clock,
             sections=[drift_section(scorecard.record, settings.pipeline.psi_limit, pictures)],
         )
+    judged = f"{scorecard.counts['judged']:,} forecasts"
+    if scorecard.hindsight:
+        judged += f", {scorecard.hindsight:,} of them issued in hindsight"
     made_by = ", ".join(f"{name} ({count:,})" for name, count in scorecard.models.items())
     return ScorecardPage(
         title,
         city.name,
         headline(scorecard),
-        {"judged": f"{scorecard.counts['judged']:,} forecasts", "made by": made_by, **clock},
+        {"judged": judged, "made by": made_by, **clock},
         sentences_of_horizons(scorecard, city),
-        sentences_of_counts(scorecard.counts),
+        sentences_of_counts(scorecard),
         READING,
         sections_of(scorecard, settings, pictures),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from roadgraph.calendar import city_zone
 from roadgraph.legend import CLASS_TITLES
 from roadgraph.report.calibration_plots import plot_coverage, plot_reliability
 from roadgraph.report.error_plots import plot_error_map
@@ -28,7 +29,13 @@ from roadgraph.schema import CONGESTION_CLASSES
 from roadgraph.units import KPH_PER
 from roadgraph.verification.checks import LEAST_CELLS
 from roadgraph.verification.courses import OBSERVED
-from roadgraph.verification.parts_of_day import DISTRICT, HORIZON, HOUR, ROAD_CLASS
+from roadgraph.verification.parts_of_day import (
+    DISTRICT,
+    HORIZON,
+    HOUR,
+    ROAD_CLASS,
+    hour_names,
+)
 from roadgraph.verification.scoring import FORECAST
 
 if TYPE_CHECKING:
@@ -124,7 +131,10 @@ def _of_parts(scorecard: Scorecard, city: CitySettings) -> Iterator[Drawing]:
     hours = scorecard.table(HOUR)
     if figure_panels(hours[hours["cells"] >= LEAST_CELLS], city):
         title = f"Errors by hour of the day, hours with {LEAST_CELLS} cells or more"
-        draw = partial(plot_hours, hours, hours["part"].unique().tolist(), title, city)
+        # Of every hour that slices begin in, so that one without any cell is a gap.
+        starts, zone = pd.DatetimeIndex(scorecard.course.index), city_zone(city.timezone)
+        names = np.unique(hour_names(starts, zone)).tolist()
+        draw = partial(plot_hours, hours, names, title, city)
         yield Drawing(HOUR, "hour", title, draw)
 
 

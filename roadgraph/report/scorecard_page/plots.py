@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import dates
 from matplotlib.ticker import MaxNLocator
 
-from roadgraph.calendar import city_zone
+from roadgraph.calendar import city_zone, time_of_day
 from roadgraph.report.plots import LINES
 from roadgraph.report.style import RULES, new_figure, save
 from roadgraph.units import KPH_PER
@@ -22,7 +22,6 @@ from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSIST
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from zoneinfo import ZoneInfo
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -40,7 +39,8 @@ FEW = "few cells"
 SHADE = "#fff3d6"
 LETTERS = 60
 """Of a line of a small picture's title."""
-AROUND = pd.Timedelta(hours=3)
+HOUR = pd.Timedelta(hours=1)
+AROUND = 3 * HOUR
 """What a picture of an hour shows before and after it."""
 
 PANELS = {"speed_mae_kph": "speed MAE, {unit}", "macro_f1": "macro F1 of the classes"}
@@ -116,11 +116,12 @@ def plot_parts(
 def plot_hours(
     scores: pd.DataFrame, hours: Sequence[str], title: str, city: CitySettings, path: Path
 ) -> None:
-    """Draw the figures by local hour, a line a forecaster; hours with few cells are gaps.
+    """Draw the figures by local hour, a line a forecaster; hours with few cells or none are gaps.
 
     Args:
         scores: rows of ``parts_of_day.COLUMNS``, of the hours.
-        hours: beginning of each in UTC, as ``scores`` names them.
+        hours: beginning in UTC of each hour of the day, as ``scores`` names them, those without
+            a cell too.
         title: above the plot.
         city: its time zone and unit of speed.
         path: of the picture.
@@ -139,8 +140,9 @@ def plot_hours(
             axes.set_ylabel(axis_title)
             axes.yaxis.set_major_locator(MaxNLocator(4))
         found[0].set_title(title)
-        found[0].set_xlim(*_at(pd.DatetimeIndex([times[0], times[-1] + pd.Timedelta(hours=1)])))
-        _local_hours(found[-1], city_zone(city.timezone), "hour that begins at, local time")
+        ends = pd.DatetimeIndex([times[0], times[-1] + HOUR])
+        found[0].set_xlim(*_at(ends))
+        _local_hours(found[-1], ends, city, "hour that begins at, local time")
         _legend_below(figure, found[0])
         save(figure, path)
 
@@ -155,14 +157,15 @@ def plot_course(
     """Draw the speed over the day: observed, forecast with its interval, and the baselines.
 
     Args:
-        course: the columns ``courses.COURSE`` in km/h, by the start of each slice.
+        course: the columns ``courses.COURSE`` in km/h, by the start of each slice; of many segments
+            ``courses.COURSE_OF_CITY``, which has no interval.
         title: above the plot, in as many lines as it takes.
         city: its time zone and unit of speed.
         path: of the picture.
         hour: draw ``AROUND`` this hour alone, which begins then and is shaded.
     """
     if hour is not None:
-        end = hour + pd.Timedelta(hours=1)
+        end = hour + HOUR
         course = course[(course.index >= hour - AROUND) & (course.index < end + AROUND)]
     times, speeds = pd.DatetimeIndex(course.index), course / KPH_PER[city.speed_unit]
     with mpl.rc_context(RULES):
@@ -170,17 +173,18 @@ def plot_course(
         axes = figure.subplots()
         if hour is not None:
             axes.axvspan(*_at(pd.DatetimeIndex([hour, end])), color=SHADE, zorder=0)
-        low, high, colour = speeds[P10], speeds[P90], LINES[0]
-        axes.fill_between(
-            _at(times), low, high, color=colour, alpha=0.18, linewidth=0, label="10 to 90 %"
-        )
+        if P10 in speeds:
+            low, high, colour = speeds[P10], speeds[P90], LINES[0]
+            axes.fill_between(
+                _at(times), low, high, color=colour, alpha=0.18, linewidth=0, label="10 to 90 %"
+            )
         for name, look in LOOKS.items():
             plain = {**look, "marker": ""}
             axes.plot(_at(times), speeds[name], label=name, linewidth=1.3, **plain)
         axes.plot(_at(times), speeds[OBSERVED], "o", color="black", markersize=3.5, label=OBSERVED)
         axes.set(ylabel=f"speed, {city.speed_unit}", ylim=(0, None))
         axes.set_title(fill(title, LETTERS), fontsize=10)
-        _local_hours(axes, city_zone(city.timezone), "local time", 3 if hour is None else 1)
+        _local_hours(axes, times, city, "local time", 3 if hour is None else 1)
         _legend_below(figure, axes)
         save(figure, path)
 
@@ -213,7 +217,7 @@ def plot_drift(errors: pd.DataFrame, city: CitySettings, title: str, path: Path)
         found[0].set_title(title)
         found[-1].set_xlabel("local day")
         found[-1].set_xticks(_at(every[:: -(-len(every) // 8)]))
-        found[-1].xaxis.set_major_formatter(_clock("%d %b"))
+        found[-1].xaxis.set_major_formatter(dates.DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
         _legend_below(figure, found[0])
         save(figure, path)
 
@@ -227,15 +231,19 @@ def _at(times: pd.DatetimeIndex) -> np.ndarray:
     return (times if times.tz is None else times.tz_convert(None)).to_numpy()
 
 
-def _local_hours(axes: Axes, zone: ZoneInfo, title: str, every_h: int = 3) -> None:
-    hours = range(0, 24, every_h)
-    axes.xaxis.set_major_locator(dates.HourLocator(hours, tz=zone))  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(_clock("%H:%M", zone))
+def _local_hours(
+    axes: Axes, times: pd.DatetimeIndex, city: CitySettings, title: str, every_h: int = 3
+) -> None:
+    """Mark every so many local hours between the first and the last of ``times``."""
+    zone = city_zone(city.timezone)
+    begin = times[0].tz_convert(zone)
+    first = times[0] - pd.Timedelta(minutes=begin.minute, seconds=begin.second)
+    hours = pd.date_range(first, times[-1], freq=HOUR)
+    marked = hours[(hours.tz_convert(zone).hour % every_h == 0) & (hours >= times[0])]
+    # The zone's name, where the clock is set back, has a line of its own.
+    labels = [time_of_day(time, zone).replace(" ", "\n") for time in marked]
+    axes.set_xticks(_at(marked), labels)
     axes.set_xlabel(title)
-
-
-def _clock(text: str, zone: ZoneInfo | None = None) -> dates.DateFormatter:
-    return dates.DateFormatter(text, tz=zone)  # type: ignore[no-untyped-call]
 
 
 def _save_beside_each_other(figure: Figure, first: Axes, title: str, path: Path) -> None:

@@ -23,6 +23,7 @@ from roadgraph.report.scorecard_page.tables import (
     FEW_NOTE,
     by_importance,
     shown_parts,
+    verdicts_of_horizons,
     worst_first,
 )
 from roadgraph.report.scorecard_page.words import hour_text
@@ -52,6 +53,8 @@ NO_MAP = (
     "This network has no geometry (it is one of detectors, or was read from an adjacency matrix), "
     "so there is no map and there are no districts."
 )
+MOST_DAYS = 5
+"""Named in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,23 @@ def sections_of(scorecard: Scorecard, settings: Settings, pictures: Pictures) ->
     """
     city = settings.city
 
-    def part(table: str, title: str, first: str, scores: pd.DataFrame, *notes: str) -> Section:
-        shown = shown_parts(scores, first, city)
+    def part(
+        table: str,
+        title: str,
+        first: str,
+        scores: pd.DataFrame,
+        verdicts: Mapping[str, str] | None = None,
+    ) -> Section:
+        shown = shown_parts(scores, first, city, verdicts=verdicts)
         few = [FEW_NOTE] if FEW in shown["verdict"].tolist() else []
         tables = [shown_table(PageTable(title, shown))]
-        return Section(title, [*notes, *few], tables, [*pictures.get(table, ())])
+        return Section(title, few, tables, [*pictures.get(table, ())])
 
     by_class = by_importance(scorecard.table(ROAD_CLASS))
     times = scorecard.table(TIME_OF_DAY)
+    decided = verdicts_of_horizons(scorecard.gains)
     return [
-        part(HORIZON, "By horizon", "minutes ahead", scorecard.table(HORIZON)),
+        part(HORIZON, "By horizon", "minutes ahead", scorecard.table(HORIZON), decided),
         part(ROAD_CLASS, "By class of road", "class of road", by_class),
         part(HOUR, "By time of day", "local hours", times),
         _places(scorecard, settings, pictures),
@@ -117,7 +127,7 @@ def drift_section(record: Record, psi_limit: float, pictures: Pictures) -> Secti
             ),
         )
     ]
-    notes = list(record.missing)
+    notes = [*record.missing, *_outdated(record)]
     known = [each for each in record.drift if not math.isnan(each.index)]
     if known:
         notes.append(
@@ -130,6 +140,18 @@ def drift_section(record: Record, psi_limit: float, pictures: Pictures) -> Secti
         }
         tables.append(PageTable("Features of the day", pd.DataFrame(rows)))
     return Section("Drift", notes, [*map(shown_table, tables)], pictures.get(DRIFT, ()))
+
+
+def _outdated(record: Record) -> list[str]:
+    days = record.outdated
+    if not days:
+        return []
+    named = ", ".join(map(str, days[:MOST_DAYS]))
+    named += f" and {len(days) - MOST_DAYS} more" if len(days) > MOST_DAYS else ""
+    return [
+        f"The errors of {named} were worked out from other data or settings than those of now; "
+        f"`roadgraph run --steps evaluation --from {days[0]} --to {days[-1]}` works them out again."
+    ]
 
 
 def _places(scorecard: Scorecard, settings: Settings, pictures: Pictures) -> Section:
@@ -189,10 +211,14 @@ def _worst_hours(scorecard: Scorecard, city: CitySettings, pictures: Pictures) -
     scores = scorecard.table(HOUR).set_index("part").loc[[*hours]].reset_index()
     labels = {name: hour_text(pd.Timestamp(name), city) for name in hours}
     shown = shown_parts(scores, "local hour", city, labels)
-    shown["most of it on"] = [", ".join(each.segments) for each in hours.values()]
+    shown["largest shares"] = [
+        ", ".join(f"{name} ({share * 100:.0f} %)" for name, share in each.segments.items())
+        for each in hours.values()
+    ]
     notes = [
         "By the error of the forecasts at all horizons; an hour is that in which the slices begin "
-        "that were forecast. Means of all judged cells move too because other segments are "
+        "that were forecast. The largest shares of the hour's error are those of the segments "
+        "named. Means of all judged cells move too because other segments are "
         "observed from slice to slice."
     ]
     return _with_table(title, notes, shown, pictures.get(WORST_HOURS, ()))

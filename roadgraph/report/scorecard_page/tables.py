@@ -9,15 +9,24 @@ import pandas as pd
 
 from roadgraph.network.osm_tags import RANK
 from roadgraph.report.scorecard_page.plots import FEW
-from roadgraph.report.scorecard_page.words import TIE, by_forecaster, gain_of
 from roadgraph.report.tables import figure_text
 from roadgraph.verification.checks import LEAST_CELLS
+from roadgraph.verification.gains import (
+    BETTER,
+    LEAST_GAIN,
+    MACRO_F1,
+    SPEED_MAE,
+    TIE,
+    WORSE,
+    gain_of,
+)
 from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from roadgraph.settings import CitySettings
+    from roadgraph.verification.gains import Gain
     from roadgraph.verification.scorecard import Scorecard
 
 SHORT = {PERSISTENCE: "persistence", HISTORICAL_AVERAGE: "average"}
@@ -35,6 +44,7 @@ def shown_parts(
     city: CitySettings,
     labels: Mapping[str, str] | None = None,
     least_cells: int = LEAST_CELLS,
+    verdicts: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the scores of one table as people see them, a row a part.
 
@@ -47,6 +57,7 @@ def shown_parts(
         city: its unit of speed.
         labels: what to call the parts; by default by their own names.
         least_cells: a part with fewer has no verdict and nothing marked.
+        verdicts: by part; by default by its difference alone, chance or not.
     """
     parts = scores["part"].unique().tolist()
     found = [scores[scores["part"] == part] for part in parts]
@@ -73,9 +84,21 @@ def shown_parts(
             figure_text(value, "interval_coverage", city) for value in coverage
         ]
     shown["verdict"] = [
-        _verdict(rows) if is_enough else FEW for rows, is_enough in zip(found, enough, strict=True)
+        (verdicts[part] if verdicts else _verdict(rows)) if is_enough else FEW
+        for part, rows, is_enough in zip(parts, found, enough, strict=True)
     ]
     return pd.DataFrame(shown)
+
+
+def verdicts_of_horizons(gains: Sequence[Gain]) -> dict[str, str]:
+    """Return the verdict of each horizon, by its minutes: beyond chance, or ``tie``."""
+    found: dict[str, str] = {}
+    for gain in gains:  # the speed comes first
+        amount = _amount(gain.gain, gain.figure)
+        decided = gain.verdict in (BETTER, WORSE)
+        text = f"{gain.verdict} by {amount}" if decided else gain.verdict
+        found.setdefault(str(gain.horizon_min), text)
+    return found
 
 
 def by_importance(scores: pd.DataFrame) -> pd.DataFrame:
@@ -139,13 +162,23 @@ def _marked(
     return {name: f"**{text}**" if name in winners else text for name, text in texts.items()}
 
 
+def by_forecaster(rows: pd.DataFrame, figure: str) -> dict[str, float]:
+    """Return a figure of one part of the cells by forecaster."""
+    return {
+        str(name): float(value) for name, value in zip(rows["model"], rows[figure], strict=True)
+    }
+
+
 def _verdict(rows: pd.DataFrame) -> str:
-    for figure in ("speed_mae_kph", "macro_f1"):
+    for figure in (SPEED_MAE, MACRO_F1):
         gain, _ = gain_of(by_forecaster(rows, figure), figure)
         if math.isnan(gain):
             continue
-        if abs(gain) <= TIE:
-            return "tie"
-        amount = f"{abs(gain):.0%}" if figure == "speed_mae_kph" else f"{abs(gain):.3f}"
-        return f"{'better' if gain > 0 else 'worse'} by {amount}"
+        if abs(gain) <= LEAST_GAIN:
+            return TIE
+        return f"{BETTER if gain > 0 else WORSE} by {_amount(gain, figure)}"
     return "-"
+
+
+def _amount(gain: float, figure: str) -> str:
+    return f"{abs(gain):.0%}" if figure == SPEED_MAE else f"{abs(gain):.3f}"

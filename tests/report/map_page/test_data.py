@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from roadgraph.settings import Settings
 
 NETWORK = straight_network()
+BANGKOK = ZoneInfo("Asia/Bangkok")
 HISTORY = slices([("B", -15, 30.0), ("C", 0, 20.0)])
 NONE = 255
 
@@ -86,7 +87,6 @@ def test_page_read_back_has_the_numbers(tmp_path: Path) -> None:
     assert arrays["observed"].shape == (97, 3)
     assert arrays["observed"][95:].tolist() == [[NONE, 60, NONE], [NONE, NONE, 40]]
     assert arrays["target_slice"].tolist() == [[96, -1]]
-    assert arrays["last_slice"].tolist() == [95]
     assert arrays["line_start"].tolist() == [0, 2, 4, 6]
     assert arrays["ids_text"].tobytes() == b"A\nB\nC"
     assert header["title"] == "Congestion in toy"
@@ -95,7 +95,7 @@ def test_page_read_back_has_the_numbers(tmp_path: Path) -> None:
     assert header["road_classes"] == ["residential"]
     assert (header["speed_unit"], header["speed_unit_kph"]) == ("km/h", 1.0)
     assert header["speed_step_kph"] == 0.5
-    assert (header["model"], header["models"]) == ("gcn-simple", ["gcn-simple"])
+    assert header["models"] == ["gcn-simple"]
     assert header["interval"] == "80 %"
     assert header["left_drive_offset"] is True
     right = page_of(table, city={"drives_on": "right"})
@@ -112,7 +112,6 @@ def test_arrays_have_the_types_that_the_page_reads() -> None:
         "length_m": "float32",
         "age_min": "uint16",
         "target_slice": "int32",
-        "last_slice": "int32",
     }
     assert {name: told[name]["type"] for name in wide} == wide
     assert {entry["type"] for name, entry in told.items() if name not in wide} == {"uint8"}
@@ -148,7 +147,35 @@ def test_without_slices_there_is_no_truth() -> None:
     arrays = arrays_of(page_of(forecast(), HISTORY.slice(0, 0)))
     assert arrays["observed"].shape == (0, 3)
     assert arrays["target_slice"].tolist() == [[-1, -1]]
-    assert arrays["last_slice"].tolist() == [95]
+
+
+def test_free_flow_is_what_was_given_in_whole_kilometres_an_hour() -> None:
+    flow = np.array([44.6, np.nan, 60.2])
+    page = map_page_of(map_settings(), NETWORK, forecast(), HISTORY, MADE, free_flow_kph=flow)
+    assert arrays_of(page)["free_flow_kph"].tolist() == [45, NONE, 60]
+    assert "free_flow_kph" not in page_of(forecast()).header["arrays"]
+
+
+def test_forecasts_for_slices_of_several_lengths_are_refused() -> None:
+    longer = forecast(quarters(3)[2], horizons_min=(30, 60))
+    later = pd.Timedelta("15min")
+    start = pa.array(
+        [time - later for time in longer["slice_start"].to_pylist()],
+        longer.schema.field("slice_start").type,
+    )
+    place = longer.column_names.index("slice_start")
+    longer = longer.set_column(place, longer.schema.field(place), start)
+    with pytest.raises(DataError, match=r"slices of 15 and 30 minutes.*another day \(--day\)"):
+        page_of(pa.concat_tables([forecast(), longer]), HISTORY.slice(0, 0))
+
+
+def test_the_page_says_which_times_were_forecast_afterwards(tmp_path: Path) -> None:
+    for time, manifest in zip(
+        quarters(2), ({"hindsight": True}, {"hindsight": False}), strict=True
+    ):
+        write_forecast(tmp_path, BANGKOK, forecast(time), manifest)
+    page = map_page_of(map_settings(), NETWORK, forecasts_of_days(tmp_path), HISTORY, MADE)
+    assert page.header["notes"][0].startswith("1 of 2 times of issue were forecast afterwards")
 
 
 def test_without_classes_the_page_is_about_speed() -> None:

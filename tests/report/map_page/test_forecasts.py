@@ -134,6 +134,16 @@ def test_files_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
     assert forecasts.read(LATER).equals(forecast(LATER))
 
 
+def test_times_that_were_forecast_afterwards_are_known(tmp_path: Path) -> None:
+    zone = ZoneInfo("Asia/Bangkok")
+    write_forecast(tmp_path, zone, forecast(), {"hindsight": True})
+    write_forecast(tmp_path, zone, forecast(LATER), {"hindsight": False})
+    files = forecasts_of_days(tmp_path)
+    assert IssuedForecasts.of_files(files).hindsight == {SEVEN}
+    assert IssuedForecasts.of_table(pq.read_table(files[SEVEN])).hindsight == {SEVEN}
+    assert IssuedForecasts.of_table(forecast()).hindsight == frozenset()
+
+
 def test_times_that_the_model_was_made_from_are_known(tmp_path: Path) -> None:
     zone = ZoneInfo("Asia/Bangkok")
     until = {"seen_until": "2026-01-05T07:15:00+07:00"}

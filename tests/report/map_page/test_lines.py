@@ -74,12 +74,11 @@ def test_origin_is_the_middle_and_bounds_hold_everything() -> None:
     assert (lat / GRID).is_integer()
 
 
-def test_roads_tell_length_class_limit_free_flow_and_name() -> None:
+def test_roads_tell_length_class_limit_and_name() -> None:
     table = straight_network().segments.assign(
         road_class=["tertiary", None, "primary"],
         length_m=[100.0, 100.1, np.nan],
         speed_limit_kph=[50.0, np.nan, 300.0],
-        free_flow_kph=[43.6, np.nan, 60.5],
         name=["Rama IV Road", None, "ถนนสีลม"],
     )
     arrays, classes = road_arrays(Network(table, straight_network().links))
@@ -90,7 +89,6 @@ def test_roads_tell_length_class_limit_free_flow_and_name() -> None:
         arrays["length_m"], np.array([100, 100.125, np.nan], dtype=np.float32)
     )
     assert arrays["limit_kph"].tolist() == [50, 255, 254]
-    assert arrays["free_flow_kph"].tolist() == [44, 255, 60]
     assert arrays["ids_text"].tobytes().decode() == "A\nB\nC"
     assert arrays["names_text"].tobytes().decode() == "Rama IV Road\n\nถนนสีลม"
 

@@ -6,14 +6,16 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from PIL import Image
 
+from roadgraph.legend import CLASS_COLOURS
 from roadgraph.report.map_page.data import map_page_of
 from roadgraph.report.map_page.page import write_map_page
-from roadgraph.report.style import CLASS_COLOURS
 from tests.browser import PHONE, WIDE, OpenPage, opened, running_browser
 from tests.report.map_page.toy import MADE, SEVEN, forecast, map_settings, slices
 from tests.toy import crossroads_segments, network_of
@@ -29,6 +31,7 @@ SEGMENTS = crossroads_segments().assign(
 )
 NETWORK = network_of(SEGMENTS)
 IDS = NETWORK.segment_ids
+FREE_FLOW_KPH = 45.0
 EAST = [("east_in", -15, 30.0), ("east_in", 0, 25.0), ("east_in", 15, 20.0), ("east_in", 30, 14.0)]
 """Observed speeds of one segment; the last is the truth of the newest forecast's first horizon."""
 
@@ -72,7 +75,10 @@ def written(
     folder: Path, predictions: pa.Table, history: pa.Table, **groups: dict[str, Any]
 ) -> Path:
     path = folder / "map.html"
-    write_map_page(map_page_of(map_settings(**groups), NETWORK, predictions, history, MADE), path)
+    flow = np.full(len(IDS), FREE_FLOW_KPH)
+    settings = map_settings(**groups)
+    page = map_page_of(settings, NETWORK, predictions, history, MADE, free_flow_kph=flow)
+    write_map_page(page, path)
     return path
 
 
@@ -208,9 +214,10 @@ def test_search_finds_a_segment_by_id_flies_there_and_opens_its_card(page: Page)
     assert 290 < place["x"] < WIDE[0] - 370
     card = page.locator("#card")
     text = " ".join(card.inner_text().split())
-    assert "High Street east_in, residential, 100 m, limit 50 km/h, free flow 50 km/h" in text
+    assert "High Street east_in, residential, 100 m, limit 50 km/h, free flow 45 km/h" in text
     assert "gridlock 80 % congested 10 % moderate 5 % free flow 5 %" in text
     assert "Observed right before the time of issue" in text
+    assert "likelier" not in text
 
 
 def test_chart_shows_the_last_day_and_the_forecast_with_units_and_local_hours(page: Page) -> None:
@@ -230,6 +237,18 @@ def test_address_says_what_to_begin_with(page: Page) -> None:
     page.locator("#card").wait_for()
     state = asked(page, "state()")
     assert (state["selected"], state["layer"], state["horizonMin"]) == ("east_out", "error", 30)
+    page.evaluate("() => { location.hash = 'layer=speed'; }")
+    page.wait_for_function("() => window.roadgraph.state().layer === 'speed'")
+    assert asked(page, "state()")["horizonMin"] == 30
+    page.evaluate("() => { location.hash = ''; }")
+
+
+def test_address_of_a_segment_that_is_gone_offers_those_like_it(page: Page) -> None:
+    page.evaluate("() => { location.hash = 'segment=east'; }")
+    page.locator("#found").wait_for()
+    assert page.locator("#found li small").all_inner_texts() == ["east_in", "east_out"]
+    assert page.locator("#search").input_value() == "east"
+    assert asked(page, "state()")["selected"] is None
     page.evaluate("() => { location.hash = ''; }")
 
 
@@ -433,6 +452,30 @@ def test_a_segment_lies_on_the_side_that_traffic_keeps_to(
         below = {name: asked(seen.page, f"pick('{name}')")["y"] for name in ("east_in", "east_out")}
         assert max(below, key=lambda name: below[name]) == south
         assert south in hovered(seen.page, south)
+
+
+def test_card_says_where_another_class_is_likelier_and_tells_nothing_of_what_has_no_row(
+    browser: Browser, tmp_path: Path
+) -> None:
+    weighed = newest_forecast(congestion=rows("free_flow", east_in_15="congested"))
+    shown_ids = [name for name in IDS if name != "east_out"]
+    table = weighed.filter(pc.is_in(weighed["segment_id"], pa.array(shown_ids)))
+    path = written(tmp_path, table, slices(EAST).slice(0, 0))
+    with opened(browser, path) as seen:
+        shown(seen)
+        page = seen.page
+        for segment, told, not_told in (
+            ("east_in", "Gridlock is likelier; the model weighs the classes", "no answer"),
+            ("east_out", "The model gives no answer for this segment.", "bserved"),
+        ):
+            page.locator("#search").fill(segment)
+            page.locator("#search").press("Enter")
+            text = " ".join(page.locator("#card-lines").inner_text().split())
+            assert told in text
+            assert not_told not in text
+        page.get_by_label("Observed or estimated").check()
+        assert "no answer" in page.locator("#legend").inner_text()
+        assert seen.messages == []
 
 
 def test_data_cut_off_is_said_in_a_sentence(

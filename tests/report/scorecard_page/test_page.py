@@ -9,9 +9,10 @@ import pytest
 
 from roadgraph.report.scorecard_page.page import SCORECARD_FILE, remove_scorecard, write_scorecard
 from roadgraph.report.scorecard_page.pictures import drawings_of
+from roadgraph.report.scorecard_page.sections import drift_section, sections_of
 from roadgraph.settings import Settings
 from roadgraph.verification.errors import COLUMNS as ERRORS
-from roadgraph.verification.parts_of_day import FIGURES
+from roadgraph.verification.parts_of_day import FIGURES, HOUR
 from roadgraph.verification.scorecard import Scorecard, WorstHour, scorecard_of
 from roadgraph.workspace import Workspace
 from tests.browser import PHONE, opened, running_browser
@@ -61,6 +62,42 @@ def test_the_page_says_what_is_judged_and_what_is_missing(written: tuple[Path, .
     assert "://" not in text
 
 
+def test_the_page_says_what_was_issued_in_hindsight_and_held_back(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roadgraph.report.scorecard_page.page.drawings_of", lambda *_: [])
+    settings, _, scorecard = stored
+    assert scorecard.hindsight == 0
+    late = replace(scorecard, hindsight=200)
+    text = write_scorecard(late, settings, tmp_path)[0].read_text("utf-8")
+    assert "288 forecasts, 200 of them issued in hindsight" in text
+    assert "<strong>200</strong> of these were, or may have been, issued in hindsight" in text
+    assert "<strong>96</strong> of these have a class that was held back" in text
+
+
+def test_worst_hours_name_the_largest_shares_of_their_error(stored: Stored) -> None:
+    settings, _, scorecard = stored
+    name = scorecard.table(HOUR)["part"].iloc[0]
+    card = replace(scorecard, worst_hours=(WorstHour(name, {"A": 0.512, "C": 0.07}),))
+    (hours,) = (each for each in sections_of(card, settings, {}) if each.title == "The worst hours")
+    assert hours.tables[0].heads[-1][0] == "largest shares"
+    _, cells = hours.tables[0].rows[0]
+    assert cells[-1].text == "A (51 %), C (7 %)"
+
+
+def test_days_whose_errors_are_of_other_data_are_named() -> None:
+    days = tuple(date(2026, 1, day) for day in range(5, 12))
+    one, many = (
+        drift_section(replace(record(), outdated=some), 0.2, {}).notes for some in (days[:1], days)
+    )
+    assert one == [
+        "The errors of 2026-01-05 were worked out from other data or settings than those of now; "
+        "`roadgraph run --steps evaluation --from 2026-01-05 --to 2026-01-05` works them out again."
+    ]
+    assert "2026-01-09 and 2 more were worked out" in many[0]
+    assert drift_section(record(), 0.2, {}).notes == []
+
+
 def test_a_network_without_geometry_says_that_there_is_no_map(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +142,7 @@ def test_the_worst_hour_and_the_days_before_have_a_picture(stored: Stored) -> No
     more = replace(
         scorecard,
         record=record(errors),
-        worst_hours=(WorstHour("2026-01-06T00:00Z", ("A",)),),
+        worst_hours=(WorstHour("2026-01-06T00:00Z", {"A": 0.5}),),
     )
     titles = {drawing.name: drawing.title for drawing in drawings_of(more, settings.city)}
     assert titles["drift"] == "Errors day by day, means over the horizons"
@@ -119,6 +156,24 @@ def test_hours_have_a_picture_where_one_of_them_has_enough_cells(stored: Stored)
     assert "hour" not in {each.name for each in drawings_of(scorecard, settings.city)}
     more = replace(scorecard, scores=scorecard.scores.assign(cells=200))
     assert "hour" in {each.name for each in drawings_of(more, settings.city)}
+
+
+def test_an_hour_without_a_cell_is_a_gap(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, _, scorecard = stored
+    drawn: list[list[str]] = []
+
+    def plot(scores: pd.DataFrame, hours: list[str], title: str, *_: object, path: Path) -> None:
+        drawn.append(hours)
+
+    monkeypatch.setattr("roadgraph.report.scorecard_page.pictures.plot_hours", plot)
+    scores = scorecard.scores.assign(cells=200)
+    without = scores[scores["part"] != "2026-01-06T01:00Z"]  # 8 o'clock in Bangkok
+    for card in (scores, without):
+        drawings = drawings_of(replace(scorecard, scores=card), settings.city)
+        next(each for each in drawings if each.name == "hour").draw(path=Path())
+    assert len(drawn[0]) == 24
+    assert (drawn[0][0], drawn[0][-1]) == ("2026-01-05T17:00Z", "2026-01-06T16:00Z")
+    assert drawn[1] == drawn[0]
 
 
 def test_names_that_the_font_cannot_draw_stand_beside_their_pictures(

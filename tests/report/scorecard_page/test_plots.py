@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import matplotlib.image as images
@@ -18,7 +19,7 @@ from roadgraph.report.scorecard_page.plots import (
     plot_parts,
 )
 from roadgraph.settings import CitySettings
-from roadgraph.verification.courses import COURSE
+from roadgraph.verification.courses import COURSE, COURSE_OF_CITY
 from roadgraph.verification.errors import COLUMNS as ERRORS
 from roadgraph.verification.scoring import HISTORICAL_AVERAGE, PERSISTENCE
 from tests.report.scorecard_page.toy import NAN, part
@@ -94,6 +95,32 @@ def test_a_course_shows_what_was_observed_and_shades_the_hour(tmp_path: Path) ->
     assert len(pixels(tmp_path / "hour.png", SHADE)) > 1000
     for name in ("day", "hour"):
         assert len(pixels(tmp_path / f"{name}.png", LINES[0])) > 100
+
+
+def labels(path: Path) -> list[str]:
+    """Return the texts of a drawing, which stand in it as comments."""
+    return re.findall("<!-- (.*?) -->", path.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_mean_of_many_segments_has_no_band(tmp_path: Path) -> None:
+    plot_course(course(), "Test", CITY, tmp_path / "segment.png")
+    plot_course(course()[[*COURSE_OF_CITY]], "Test", CITY, tmp_path / "city.png")
+    assert "10 to 90 %" in labels(tmp_path / "segment.svg")
+    assert "10 to 90 %" not in labels(tmp_path / "city.svg")
+
+
+def test_local_hours_are_marked_and_the_one_that_comes_twice_is_told_apart(tmp_path: Path) -> None:
+    plot_course(course(), "Test", CITY, tmp_path / "day.png")
+    assert labels(tmp_path / "day.svg")[:8] == [f"{hour:02d}:00" for hour in range(0, 24, 3)]
+    berlin = CitySettings(timezone="Europe/Berlin")
+    begin = pd.Timestamp("2026-10-24T22:00Z")  # midnight; the clock goes back three hours later
+    moved = course().set_index(pd.date_range(begin, periods=96, freq="15min"))
+    hour = begin + pd.Timedelta(hours=2)
+    plot_course(moved, "Test", berlin, tmp_path / "back.png", hour)
+    found = " ".join(labels(tmp_path / "back.svg")).split()
+    assert found[:8] == [
+        "00:00", "01:00", "02:00", "CEST", "02:00", "CET", "03:00", "04:00",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("hour", [None, MIDNIGHT])

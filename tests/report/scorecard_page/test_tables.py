@@ -4,12 +4,21 @@ from roadgraph.report.scorecard_page.tables import (
     by_importance,
     scorecard_csv,
     shown_parts,
+    verdicts_of_horizons,
     worst_first,
 )
 from roadgraph.settings import CitySettings
 from roadgraph.verification.parts_of_day import COLUMNS, RELIABILITY
 from roadgraph.verification.scorecard import Scorecard
-from tests.report.scorecard_page.toy import DAY, NAN, part, record, scorecard
+from tests.report.scorecard_page.toy import (
+    DAY,
+    NAN,
+    class_gain,
+    part,
+    record,
+    scorecard,
+    speed_gain,
+)
 
 CITY = CitySettings()
 
@@ -63,6 +72,23 @@ def test_speeds_are_shown_in_the_citys_unit() -> None:
     mph = CitySettings(speed_unit="mph")
     found = shown_parts(part("horizon", "15", (1.609344, 8.0, 8.0)), "minutes", mph)
     assert found["speed MAE, mph"].tolist() == ["**1.0000**"]
+
+
+def test_the_verdict_of_a_horizon_goes_by_chance() -> None:
+    gains = [
+        speed_gain(15, 8.0, 0.15, 0.25),
+        class_gain(15, 0.2, -0.3, -0.1),  # the speed is told
+        speed_gain(30, 8.0, -0.1, 0.4),
+        class_gain(45, 0.2, -0.3, -0.1),
+        speed_gain(60, 8.0, NAN, NAN, hours=5),
+    ]
+    verdicts = verdicts_of_horizons(gains)
+    assert verdicts == {
+        "15": "better by 20%", "30": "tie", "45": "worse by 0.200", "60": "few hours",
+    }  # fmt: skip
+    scores = pd.concat([part("horizon", "30"), part("horizon", "60", cells=199)])
+    found = shown_parts(scores, "minutes", CITY, verdicts=verdicts)
+    assert found["verdict"].tolist() == ["tie", "few cells"]
 
 
 def test_important_roads_and_the_worst_districts_come_first() -> None:

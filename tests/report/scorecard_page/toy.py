@@ -1,14 +1,17 @@
 """Scores of a toy day, written by hand."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
 
 from roadgraph.verification.errors import COLUMNS as ERRORS
+from roadgraph.verification.gains import MACRO_F1, SPEED_MAE, Gain
 from roadgraph.verification.judged import FORECASTERS
 from roadgraph.verification.parts_of_day import COLUMNS
 from roadgraph.verification.record import Record
 from roadgraph.verification.scorecard import Scorecard
+from roadgraph.verification.scoring import HISTORICAL_AVERAGE, PERSISTENCE
 
 NAN = float("nan")
 DAY = date(2026, 1, 18)
@@ -43,6 +46,17 @@ def record(errors: pd.DataFrame | None = None) -> Record:
     return Record(pd.DataFrame(columns=ERRORS) if errors is None else errors, (), (), "", ())
 
 
-def scorecard(*parts: pd.DataFrame) -> Scorecard:
-    """Return a scorecard with these rows and nothing else."""
-    return Scorecard(DAY, "", record(), scores=pd.concat(parts, ignore_index=True))
+def scorecard(*parts: pd.DataFrame, gains: Sequence[Gain] = ()) -> Scorecard:
+    """Return a scorecard with these rows, these gains and nothing else."""
+    scores = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return Scorecard(DAY, "", record(), scores=scores, gains=tuple(gains))
+
+
+def speed_gain(minutes: int, own: float, low: float, high: float, hours: int = 24) -> Gain:
+    """Return the gain of a speed MAE over the historical average's 10 km/h."""
+    return Gain(minutes, SPEED_MAE, HISTORICAL_AVERAGE, own, 10.0, 1 - own / 10, low, high, hours)
+
+
+def class_gain(minutes: int, own: float, low: float, high: float, hours: int = 24) -> Gain:
+    """Return the gain of a macro F1 over persistence's 0.4."""
+    return Gain(minutes, MACRO_F1, PERSISTENCE, own, 0.4, own - 0.4, low, high, hours)
