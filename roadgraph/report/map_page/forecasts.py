@@ -38,7 +38,8 @@ class IssuedForecasts:
         times: of issue in UTC, rising.
         read: gives the rows of one of them, the columns of ``schema.PREDICTIONS``.
         flattered: those of ``times`` that the model which forecast was made from.
-        hindsight: those of which the store says that there were fixes of later already.
+        hindsight: those of the store that were, or may have been, issued when there were fixes of
+            later already.
     """
 
     times: tuple[pd.Timestamp, ...]
@@ -267,7 +268,11 @@ def _flattered(
 
 
 def _hindsight(metadata: Mapping[pd.Timestamp, Metadata]) -> frozenset[pd.Timestamp]:
-    return frozenset(time for time, told in metadata.items() if _manifest(told).get("hindsight"))
+    """Return the times of those that the store does not know to be issued at their time."""
+    manifests = {time: _manifest(told) for time, told in metadata.items()}
+    return frozenset(
+        time for time, told in manifests.items() if told and told.get("hindsight", True)
+    )
 
 
 def _manifest(metadata: Metadata) -> dict[str, Any]:

@@ -157,8 +157,8 @@ def flattered_note(flattered: int, issues: int) -> str:
 def hindsight_note(late: int, issues: int) -> str:
     """Return the sentence about forecasts that were worked out when more was known."""
     return (
-        f"{late} of {issues} times of issue were forecast afterwards: they look at no later slice, "
-        "but speeds of trips that were under way then rest on how these went on."
+        f"{late} of {issues} times of issue were, or may have been, forecast afterwards: no later "
+        "slice was looked at, but speeds of trips that were under way rest on how these went on."
     )
 
 

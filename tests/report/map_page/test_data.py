@@ -175,7 +175,9 @@ def test_the_page_says_which_times_were_forecast_afterwards(tmp_path: Path) -> N
     ):
         write_forecast(tmp_path, BANGKOK, forecast(time), manifest)
     page = map_page_of(map_settings(), NETWORK, forecasts_of_days(tmp_path), HISTORY, MADE)
-    assert page.header["notes"][0].startswith("1 of 2 times of issue were forecast afterwards")
+    assert page.header["notes"][0].startswith(
+        "1 of 2 times of issue were, or may have been, forecast"
+    )
 
 
 def test_without_classes_the_page_is_about_speed() -> None:

@@ -142,6 +142,8 @@ def test_times_that_were_forecast_afterwards_are_known(tmp_path: Path) -> None:
     assert IssuedForecasts.of_files(files).hindsight == {SEVEN}
     assert IssuedForecasts.of_table(pq.read_table(files[SEVEN])).hindsight == {SEVEN}
     assert IssuedForecasts.of_table(forecast()).hindsight == frozenset()
+    write_forecast(tmp_path, zone, forecast(LATER), {"seen_until": SEVEN.isoformat()})
+    assert LATER in IssuedForecasts.of_files(forecasts_of_days(tmp_path)).hindsight
 
 
 def test_times_that_the_model_was_made_from_are_known(tmp_path: Path) -> None:
