@@ -117,7 +117,8 @@ def measure(segments: int, times: int, folder: Path) -> dict[str, str]:
     settings = settings_from_dict({"city": {"name": "made"}})
     path = folder / f"{segments}.html"
     begin = time.perf_counter()
-    page = map_page_of(settings, network, pa.concat_tables(forecasts.values()), history, NEWEST)
+    shown, flow = pa.concat_tables(forecasts.values()), network.segments["free_flow_kph"].to_numpy()
+    page = map_page_of(settings, network, shown, history, NEWEST, free_flow_kph=flow)
     write_map_page(page, path)
     making_s = time.perf_counter() - begin
     peer = folder / f"{segments}.geojson"

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from roadgraph.errors import LockError
 from roadgraph.masking import without_secrets
+from roadgraph.processes import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,6 +112,21 @@ def alone(path: Path, patience_s: float | None = None) -> Iterator[None]:
     finally:
         place.unlink(missing_ok=True)
         lock.release()
+
+
+def forget_dead_owners(folder: Path) -> None:
+    """Remove what processes of this machine said of holding a lock in ``folder`` and have ended.
+
+    Whoever asks for the lock does the same, but nobody may ask for it again.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    for place in folder.glob(".*.owner"):
+        owner = Owner.of(place)
+        # One that cannot be read was cut off. It only tells people who holds the lock.
+        if owner is None or (owner.host == socket.gethostname() and has_ended(owner.pid)):
+            place.unlink(missing_ok=True)
 
 
 def _acquire(lock: FileLock, path: Path, place: Path, patience_s: float | None) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roadgraph.exchange import exchange
-from roadgraph.locking import alone
+from roadgraph.locking import alone, forget_dead_owners
 from roadgraph.processes import has_ended, host_mark
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def sweep(folder: Path, name: str | None = None) -> None:
 
 
 def sweep_tree(folder: Path) -> None:
-    """Sweep ``folder`` and every folder in it.
+    """Sweep ``folder`` and every folder in it, and forget who held their locks and has ended.
 
     What is up to date is not written again, so nobody else would come by what a process left that
     ended between the writing and the tidying. What cannot be removed stays, with a word in the log.
@@ -159,6 +159,7 @@ def sweep_tree(folder: Path) -> None:
     for place, _, _ in os.walk(folder):
         try:
             sweep(Path(place))
+            forget_dead_owners(Path(place))
         except OSError as error:
             log.warning("could not remove what a run that was ended left in %s: %s", place, error)
 

@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import re
+import socket
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -10,11 +11,27 @@ from pathlib import Path
 import pytest
 
 from roadgraph.errors import LockError
-from roadgraph.locking import Owner, alone
+from roadgraph.locking import Owner, alone, forget_dead_owners
+from tests.kills import ended_process
 
 
 def since(age: timedelta) -> Owner:
     return Owner("h", 7, "roadgraph run", (datetime.now(UTC) - age).isoformat())
+
+
+def test_those_who_ended_are_forgotten_and_no_others(tmp_path: Path) -> None:
+    begun = "2026-01-05T00:00:00+00:00"
+    here = socket.gethostname()
+    for name, owner in {
+        "dead": Owner(here, ended_process(), "roadgraph run", begun),
+        "alive": Owner(here, os.getpid(), "roadgraph run", begun),
+        "elsewhere": Owner(f"not-{here}", ended_process(), "roadgraph run", begun),
+    }.items():
+        owner.write(tmp_path / f".{name}.owner")
+    (tmp_path / ".torn.owner").write_text("{", "utf-8")
+    forget_dead_owners(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".alive.owner", ".elsewhere.owner"]
 
 
 def test_who_holds_a_lock_stands_beside_it_until_the_end(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from roadgraph.batch.journal import read_journal
 from roadgraph.batch.outcome import Outcome
 from roadgraph.batch.run import local_hour, run_batch
 from roadgraph.errors import BundleError, DataError, ExitCode, LockError, SettingsError
+from roadgraph.locking import Owner
 from roadgraph.predict.store import forecasts_of_days, read_forecasts, read_manifest
 from roadgraph.settings import Settings
 from roadgraph.storage import alone
@@ -57,9 +58,13 @@ def test_what_a_run_left_that_was_killed_is_swept_where_nothing_is_to_be_made(
     fed: Settings, trained: Settings, tmp_path: Path
 ) -> None:
     settings = copy_of(trained, tmp_path)
-    left = leave(Workspace.of(settings).evaluation, "2026-01-05", ended_process())
+    workspace = Workspace.of(settings)
+    left = leave(workspace.evaluation, "2026-01-05", ended_process())
+    owner = workspace.journal.with_name(".journal.jsonl.owner")
+    replace(Owner.here(), pid=ended_process()).write(owner)
     assert run(settings, DAYS[0], DAYS[0]).exit_code == ExitCode.OK
     assert not left.exists()
+    assert not owner.exists()
 
 
 def reasons_of_state(found: dict[str, list[str]]) -> list[str]:
