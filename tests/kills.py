@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_preloaded: list[str] = []
+
+
 def context(*modules: str) -> ForkServerContext:
     """Return what starts processes quickly, from one that has imported ``modules`` and no more.
 
     The process of the tests has threads, which a fork does not survive.
     """
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(list(modules))
+    # All processes of the tests have one server, so what one file sets would replace another's.
+    _preloaded.extend(name for name in modules if name not in _preloaded)
+    found.set_forkserver_preload(_preloaded)
     return found
 
 

@@ -151,7 +151,7 @@ def forecasts_of_days(
             continue
         if (first_day or day) <= day <= (last_day or day):
             time = pd.Timestamp(pd.to_datetime(path.stem, format=NAME), tz="UTC")
-            found[time] = _first_issued(path) if as_issued else path
+            found[time] = first_issued(path) if as_issued else path
     return dict(sorted(found.items()))
 
 
@@ -185,7 +185,7 @@ def read_forecasts(
     return pa.concat_tables([empty, *tables])
 
 
-def _first_issued(path: Path) -> Path:
+def first_issued(path: Path) -> Path:
     """Return the file of a forecast as it was first issued: ``path``, unless it was made again."""
     first = path.parent / AS_ISSUED / path.name
     return first if first.exists() and _is_sound(first) else path

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,19 +14,26 @@ import pyarrow.compute as pc
 
 from roadgraph.calendar import city_zone, span_of_day
 from roadgraph.errors import DataError
-from roadgraph.predict.store import forecasts_of_days, read_forecast, read_manifest
+from roadgraph.predict.store import (
+    first_issued,
+    forecasts_of_days,
+    read_forecast,
+    read_manifest,
+)
 from roadgraph.schema import PREDICTIONS, read_whole
 from roadgraph.storage import fingerprint
 from roadgraph.verification.scoring import Cells
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
     from pathlib import Path
 
     from roadgraph.settings import Settings
     from roadgraph.verification.observed import ObservedDay
     from roadgraph.workspace import Workspace
+
+    T = TypeVar("T")
 
 LONGEST_HORIZON = pd.Timedelta(days=1)
 """The setting ``dataset.horizons_min`` allows no longer one."""
@@ -107,7 +115,7 @@ def issued_of_day(
     unobserved = seen = strangers = other_length = hindsight = 0
     place = pd.Index(segment_ids)
     for path in forecasts_for_day(settings, workspace, day):
-        rows = read_forecast(path)
+        rows = _as_issued(path, read_forecast)
         start = rows["slice_start"]
         rows = rows.filter(pc.and_(pc.greater_equal(start, begin), pc.less(start, end)))
         of_day = len(rows)
@@ -115,7 +123,7 @@ def issued_of_day(
         other_length += of_day - len(rows)
         if not len(rows):
             continue  # most of the day before, whose forecasts reach into this day at its end
-        manifest = read_manifest(path)
+        manifest = _as_issued(path, read_manifest)
         seen_until = _seen_until(manifest, path)
         table = rows.to_pandas()
         starts = pd.DatetimeIndex(table["slice_start"])
@@ -176,12 +184,14 @@ def forecasts_of_segments(
         & (start >= begin)
         & (start < end)
     )
+    columns = [*COURSE, "horizon_min"]
     tables = []
     for path in forecasts_for_day(settings, workspace, day):
-        table = read_whole(path, [*COURSE, "horizon_min"], rows).replace_schema_metadata(None)
+        table = _as_issued(path, partial(read_whole, columns=columns, rows=rows))
+        table = table.replace_schema_metadata(None)
         table = table.filter(_of_length(table, settings.slices.minutes)).select(COURSE)
         if len(table):
-            seen_until = _seen_until(read_manifest(path), path)
+            seen_until = _seen_until(_as_issued(path, read_manifest), path)
             tables.append(table.filter(pc.greater_equal(table["issued_at"], seen_until)))
     schema = pa.schema([PREDICTIONS.schema.field(name).remove_metadata() for name in COURSE])
     return pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
@@ -227,6 +237,16 @@ def model_of(manifest: dict[str, Any]) -> str:
     model = manifest["model"]
     version = model.get("version")
     return f"{model['title']} (version {version})" if version else str(model["title"])
+
+
+def _as_issued(path: Path, read: Callable[[Path], T]) -> T:
+    """Read a forecast as it was first issued, also where it was issued again since it was listed.
+
+    What was said first is put aside before the newer forecast takes its place.
+    """
+    found = read(path)
+    first = first_issued(path)
+    return found if first == path else read(first)
 
 
 def _of_length(rows: pa.Table, minutes: int) -> pa.Array:

@@ -22,6 +22,14 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+ALONE = {
+    "PYTHONWARNINGS": "ignore",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+"""Without the eight processes for jobs, which nobody gives it here."""
+
+
 class MlflowServer:
     """An MLflow server on ``database`` whose artifacts go through it into ``artifacts``."""
 
@@ -37,7 +45,7 @@ class MlflowServer:
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={**os.environ, **ALONE},
         )
 
     def wait(self) -> None:

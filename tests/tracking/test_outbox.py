@@ -44,8 +44,11 @@ def test_what_is_posted_is_sent_while_others_work(store: Store, tmp_path: Path) 
 
 
 def test_a_run_is_to_be_seen_while_it_goes_on_with_figures_of_the_machine(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        outbox_module, "SAMPLE_S", 10 * PATIENCE_S
+    )  # one sample, however slow the machine
     box = Outbox(store, tick_s=0.05)
     running = toy_record("one", status="RUNNING", ended_ms=None, metrics={}, artifacts={})
     place = write_toy(running, tmp_path)

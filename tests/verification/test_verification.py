@@ -3,11 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from roadgraph.errors import DataError
+from roadgraph.predict.store import read_forecast
 from roadgraph.schema import utc_times
 from roadgraph.settings import Settings
+from roadgraph.verification import issued
 from roadgraph.verification.scoring import FORECAST, HISTORICAL_AVERAGE, PERSISTENCE
 from roadgraph.verification.verification import (
     Verification,
@@ -84,6 +88,28 @@ def test_the_forecast_and_the_baselines_are_judged_on_the_same_observed_cells(
     }
     assert found.models == {"mlp-simple (version 1)": 3}
     assert found.figures["speed_mae_kph"] == 3.25
+
+
+def test_what_is_issued_again_while_it_is_read_is_judged_as_first_issued(
+    observed: tuple[Settings, Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, workspace = observed
+    put(settings, SAID)
+    before = verify_day(settings, NETWORK, workspace, TUESDAY)
+    place, field = SAID.column_names.index("speed"), SAID.schema.field("speed")
+    faster = SAID.set_column(place, field, pc.add(SAID["speed"], 10.0).cast(field.type))
+    to_come = [faster]
+
+    def read_late(path: Path) -> pa.Table:
+        while to_come:  # of another run, which comes between
+            put(settings, to_come.pop(), version="2")
+        return read_forecast(path)
+
+    monkeypatch.setattr(issued, "read_forecast", read_late)
+    after = verify_day(settings, NETWORK, workspace, TUESDAY)
+    assert not to_come
+    assert after.figures == before.figures
+    assert after.models == {"mlp-simple (version 1)": 3}
 
 
 def test_persistence_is_what_was_observed_when_the_forecast_was_issued(
