@@ -25,7 +25,7 @@ UTC = pa.timestamp("us", tz="UTC")
 def read_whole(
     path: Path, columns: Sequence[str] | None = None, rows: pc.Expression | None = None
 ) -> pa.Table:
-    """Read a Parquet file that roadgraph or its sample wrote, as it is when it is opened.
+    """Read a Parquet file that roadgraph or its sample wrote.
 
     Args:
         path: the file.
@@ -35,11 +35,8 @@ def read_whole(
     Raises:
         DataError: the file is damaged.
     """
-    names = None if columns is None else [*columns]
     try:
-        # By its name it would be opened twice, and another run may replace it between the two.
-        with pa.OSFile(str(path)) as file:
-            return pq.read_table(file, columns=names, filters=rows)
+        return pq.read_table(path, columns=None if columns is None else [*columns], filters=rows)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} is damaged ({reason}); make it again") from error

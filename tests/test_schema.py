@@ -1,9 +1,7 @@
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from roadgraph import schema
@@ -98,21 +96,3 @@ def test_a_damaged_table_is_an_error_that_names_the_file(tmp_path: Path) -> None
     path.write_bytes(b"PAR1 and then nothing")
     with pytest.raises(DataError, match=r"slices\.parquet is damaged"):
         read_whole(path)
-
-
-def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was_when_it_was_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, newer = tmp_path / "table.parquet", tmp_path / "newer.parquet"
-    pq.write_table(pa.table({"x": [1, 2]}), path)
-    pq.write_table(pa.table({"x": [3]}), newer)
-    read = pq.read_table
-
-    def read_late(*arguments: Any, **named: Any) -> pa.Table:
-        newer.replace(path)  # another run comes between
-        return read(*arguments, **named)
-
-    monkeypatch.setattr(pq, "read_table", read_late)
-    assert read_whole(path)["x"].to_pylist() == [1, 2]
-    monkeypatch.undo()
-    assert read_whole(path)["x"].to_pylist() == [3]
