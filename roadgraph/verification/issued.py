@@ -244,7 +244,13 @@ def _as_issued(path: Path, read: Callable[[Path], T]) -> T:
 
     What was said first is put aside before the newer forecast takes its place.
     """
-    found = read(path)
+    try:
+        found = read(path)
+    except DataError:  # one that is replaced while it is read seems damaged
+        first = first_issued(path)
+        if first == path:
+            raise
+        return read(first)
     first = first_issued(path)
     return found if first == path else read(first)
 
